@@ -1,0 +1,102 @@
+# luaserve: `make run` serves, `make test` tests; `make help` lists the rest.
+
+CC      ?= gcc
+NASM    ?= nasm
+BUILD   ?= build/release
+BIN     ?= luaserve
+PORT    ?= 3000
+CASES   ?=
+
+VERSION := 0.1.0
+OPT     ?= -O2 -g
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror
+LUA_INC := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+CPPFLAGS += -Isrc $(LUA_INC) -D_GNU_SOURCE -DLUASERVE_VERSION='"$(VERSION)"'
+CFLAGS  += -std=c11 $(OPT) $(WARN) -fvisibility=hidden -fstack-protector-strong \
+           -ffunction-sections -fdata-sections $(SAN)
+NFLAGS  := -f elf64 -g -F dwarf -w+all -w+error -Iasm/
+LDFLAGS += -Wl,-E -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN)
+LDLIBS  := -l:liblua5.4.a -l:libjansson.a -lm
+
+LAYERS  := base os http exchange lua server
+SRC     := $(foreach l,$(LAYERS),$(wildcard src/$l/*.c))
+ASM     := $(wildcard asm/*.asm)
+LUA     := $(wildcard src/lua/*.lua)
+OBJ     := $(SRC:src/%.c=$(BUILD)/%.o) $(ASM:asm/%.asm=$(BUILD)/asm/%.o)
+UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/unit/*_test.c))
+C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
+
+.PHONY: all help deps run test unit spec lint format layers asan tidy clean conformance valgrind
+
+all: $(BIN)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+
+$(BIN): $(BUILD)/main.o $(BUILD)/libluaserve.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libluaserve.a: $(OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/asm/%.o: asm/%.asm Makefile
+	@mkdir -p $(@D)
+	$(NASM) $(NFLAGS) -MD $(@:.o=.d) -o $@ $<
+
+$(BUILD)/asm/embed.o: $(LUA)
+
+$(BUILD)/unit/%_test: spec/unit/%_test.c $(BUILD)/libluaserve.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Ispec/unit $(filter-out -Wmissing-prototypes,$(CFLAGS)) -MMD -MP $(LDFLAGS) \
+	    -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS) -lpthread
+
+-include $(OBJ:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
+
+deps: ## install what the build and the tests need (Debian; says what and why)
+	@./spec/deps.sh
+
+run: ## install what is missing, build, serve config.lua
+	@./spec/deps.sh build
+	@$(MAKE) --no-print-directory all
+	./$(BIN) config.lua
+
+test: ## install what is missing, build, run every test
+	@./spec/deps.sh build test
+	@$(MAKE) --no-print-directory all unit-build
+	@./spec/run.sh $(BUILD) ./$(BIN)
+
+.PHONY: unit-build
+unit-build: $(UNIT)
+
+unit: unit-build ## the C tests alone
+	@./spec/run.sh --unit $(BUILD)
+
+spec: all ## the specs over HTTP alone
+	@./spec/run.sh --spec ./$(BIN)
+
+valgrind: unit-build ## the C tests under valgrind
+	@VALGRIND=1 ./spec/run.sh --unit $(BUILD)
+
+asan: ## everything under AddressSanitizer and UBSan (a build of its own)
+	@$(MAKE) --no-print-directory test BUILD=build/asan BIN=build/asan/luaserve \
+	    OPT='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
+
+lint: all layers ## what the source and the binary must look like
+	@./spec/lint.sh $(BIN) $(BUILD)
+
+layers: ## no file includes upwards (design: base os http exchange lua server)
+	@./spec/layers.sh $(CC) $(LAYERS)
+
+format: ## clang-format over all C
+	clang-format -i $(C_FILES)
+
+conformance: all ## HTTP cases from public suites: make conformance CASES=dir
+	@./spec/conformance.sh ./$(BIN) "$(CASES)"
+
+clean:
+	rm -rf build luaserve

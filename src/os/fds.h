@@ -1,0 +1,41 @@
+/* Who holds which descriptor.
+ *
+ *     0 … shared_end-1                 stdio, what scripts opened, www: workers keep these
+ *     shared_end … ring-1              the supervisor's own (listeners, epoll, signals)
+ *     ring … ring + LS_FDS_RING - 1    a new client's socket, where its worker finds it
+ *     ring + LS_FDS_RING …             every client's socket, the supervisor's copy ("foreign")
+ *
+ * A worker is cloned with CLONE_FILES and cuts itself loose with one close_range(…, UNSHARE)
+ * that copies only what lies below its own ring entry: the cost of a fork does not grow with the
+ * number of clients, and a worker holds no other client's socket. */
+#ifndef LS_OS_FDS_H
+#define LS_OS_FDS_H
+
+enum { LS_FDS_RING = 16 };
+
+struct ls_fds {
+    int shared_end, ring;
+};
+
+/* The highest open descriptor of this process, or -errno. Read from /proc/self/fd; where that is
+ * not mounted each descriptor below the soft limit is asked. */
+int ls_fds_highest(void);
+
+/* `fd` moved to the lowest free descriptor >= lowest, close-on-exec; the old one is closed.
+ * The new descriptor, or -errno with `fd` still open. */
+int ls_fds_move(int fd, int lowest);
+
+/* Fills the ring, directly above the highest open descriptor, with duplicates of `placeholder`,
+ * which must be close-on-exec and of no use to a child. 0 or -errno with nothing left open. */
+int ls_fds_make_ring(struct ls_fds *fds, int placeholder);
+
+/* Supervisor: the client's socket stands (also) in ring entry `entry`; or the entry holds the
+ * placeholder again. 0 or -errno. */
+int ls_fds_lend(const struct ls_fds *fds, int entry, int socket);
+int ls_fds_clear(const struct ls_fds *fds, int entry, int placeholder);
+
+/* Worker, its first act: leaves it with the shared descriptors and its own ring entry.
+ * The descriptor of its client, or -errno (then nothing was closed: only exit_group is safe). */
+int ls_fds_detach(const struct ls_fds *fds, int entry);
+
+#endif

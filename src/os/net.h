@@ -1,0 +1,47 @@
+/* Addresses and listening sockets: IPv4, IPv6 (never mapped IPv4: IPV6_V6ONLY) and Unix. */
+#ifndef LS_OS_NET_H
+#define LS_OS_NET_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include "base/slice.h"
+
+struct ls_address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ip4;
+        struct sockaddr_in6 ip6;
+        struct sockaddr_un local;
+    } name;
+    socklen_t len;
+};
+
+/* Longest text of an address with its NUL: "unix:" and a path of 107 bytes. */
+enum { LS_ADDRESS_TEXT = 128 };
+
+/* "0.0.0.0:3000", "[::1]:80", "unix:/run/x.sock". Ports 0–65535, numeric addresses only.
+ * 0 or -EINVAL; -ENAMETOOLONG when a Unix path has more than 107 bytes. */
+int ls_address_parse(struct ls_slice text, struct ls_address *address);
+
+/* The same form back, NUL-terminated; a client's unnamed Unix socket is "unix". */
+void ls_address_text(const struct ls_address *address, char text[LS_ADDRESS_TEXT]);
+
+/* The address alone ("127.0.0.1", "::1"; "unix" for Unix sockets), and the port (there 0). */
+void ls_address_ip(const struct ls_address *address, char text[LS_ADDRESS_TEXT]);
+uint16_t ls_address_port(const struct ls_address *address);
+
+/* socket, SO_REUSEADDR, bind, listen. The socket is close-on-exec and non-blocking; `bound` gets
+ * the name really bound (port 0: the one chosen). A Unix socket that nobody answers on
+ * (connect: ECONNREFUSED) is removed first. The descriptor, or -errno of the first call that
+ * failed, with nothing left open. */
+int ls_net_listen(const struct ls_address *address, int backlog, struct ls_address *bound);
+
+/* A socket connected to `to`, from `from` unless that is NULL; waits at most timeout_ms (< 0:
+ * for ever). The blocking, close-on-exec descriptor, or -errno (-ETIMEDOUT). */
+int ls_net_connect(const struct ls_address *to, const struct ls_address *from, int timeout_ms);
+
+/* accept4, close-on-exec; the descriptor or -errno (-EAGAIN: nobody is waiting). */
+int ls_net_accept(int listener, struct ls_address *peer);
+
+#endif

@@ -1,0 +1,35 @@
+/* fork as the clone syscall: a child with memory of its own whose glibc stays sound.
+ *
+ * A raw fork leaves glibc's cached thread id and the kernel's robust-futex list stale in the
+ * child, so that process-shared and robust mutexes misbehave. Here the kernel writes the child's
+ * id where glibc keeps it (CLONE_CHILD_SETTID) and the child registers its robust list anew.
+ * atfork handlers do not run: flush stdio before, and leave with ls_process_exit. */
+#ifndef LS_OS_PROCESS_H
+#define LS_OS_PROCESS_H
+
+#include <stddef.h>
+
+struct ls_fork { /* what this process's libc keeps where; found once, good for every child */
+    int *tid;
+    void *robust;
+    size_t robust_len;
+};
+
+/* 0 or -errno (kernel without CONFIG_CHECKPOINT_RESTORE: -EINVAL). Call on the thread that
+ * will fork. */
+int ls_fork_prepare(struct ls_fork *f);
+
+/* The child's pid in the parent, 0 in the child, -errno if there is none. `flags` are added to
+ * SIGCHLD: 0, or CLONE_FILES. */
+int ls_fork(const struct ls_fork *f, unsigned long flags);
+
+/* fflush(NULL), then exit_group: no atexit handler and no destructor runs. */
+_Noreturn void ls_process_exit(int status);
+
+/* Every signal unblocked, and SIGCHLD and SIGPIPE as a new program finds them. */
+void ls_process_default_signals(void);
+
+/* The soft limit of open descriptors raised to the hard one. The limit in force, or -errno. */
+int64_t ls_process_raise_descriptors(void);
+
+#endif

@@ -1,0 +1,113 @@
+/* The kernel, one function a syscall: nasm stubs in asm/sys.asm.
+ *
+ * Each returns what the kernel returns: >= 0, or -errno. Nothing here sets or reads `errno`.
+ * Arguments and results are the kernel's own (section 2 of the manual, less the C library).
+ *
+ * A test may stand between these functions and the kernel: see os/fault.h. */
+#ifndef LS_OS_SYS_H
+#define LS_OS_SYS_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct epoll_event;
+struct pollfd;
+struct rusage;
+struct sockaddr;
+struct stat;
+struct timespec;
+
+/* struct open_how of <linux/openat2.h>, which not every libc carries. */
+struct ls_open_how {
+    uint64_t flags, mode, resolve;
+};
+
+/* The kernel's struct sigaction for x86-64: `restorer` is asm's own, set by ls_sys_on_signal. */
+struct ls_sigaction {
+    void (*handler)(int, siginfo_t *, void *); /* SIG_DFL and SIG_IGN by a cast */
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+struct ls_clone_tids { /* addresses that the kernel writes the child's tid to, or NULL */
+    int *parent, *child;
+};
+
+int ls_sys_socket(int domain, int type, int protocol);
+int ls_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int ls_sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int ls_sys_getsockname(int fd, struct sockaddr *address, socklen_t *len);
+int ls_sys_bind(int fd, const struct sockaddr *address, socklen_t len);
+int ls_sys_listen(int fd, int backlog);
+int ls_sys_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int ls_sys_connect(int fd, const struct sockaddr *address, socklen_t len);
+int ls_sys_shutdown(int fd, int how);
+long ls_sys_sendto(int fd, const void *bytes, size_t len, int flags, const struct sockaddr *to,
+                   socklen_t to_len);
+long ls_sys_recvfrom(int fd, void *bytes, size_t len, int flags, struct sockaddr *from,
+                     socklen_t *from_len);
+long ls_sys_sendfile(int to, int from, int64_t *offset, size_t len);
+
+int ls_sys_openat2(int dir, const char *path, const struct ls_open_how *how, size_t size);
+int ls_sys_fstat(int fd, struct stat *status);
+int64_t ls_sys_lseek(int fd, int64_t offset, int whence);
+long ls_sys_getdents64(int dir, void *entries, size_t len);
+int ls_sys_unlink(const char *path);
+long ls_sys_read(int fd, void *bytes, size_t len);
+long ls_sys_readv(int fd, const struct iovec *parts, int count);
+long ls_sys_write(int fd, const void *bytes, size_t len);
+long ls_sys_writev(int fd, const struct iovec *parts, int count);
+int ls_sys_dup(int fd);
+int ls_sys_dup3(int from, int to, int flags);
+int ls_sys_fcntl(int fd, int command, unsigned long argument);
+int ls_sys_close(int fd);
+int ls_sys_close_range(unsigned first, unsigned last, unsigned flags);
+
+int ls_sys_ppoll(struct pollfd *fds, unsigned count, const struct timespec *timeout,
+                 const uint64_t *mask); /* mask size is always 8 */
+int ls_sys_epoll_create1(int flags);
+int ls_sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
+int ls_sys_epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout_ms,
+                       const uint64_t *mask);
+
+int ls_sys_clone(unsigned long flags, void *stack, int *parent_tid, int *child_tid,
+                 unsigned long tls);
+int ls_sys_wait4(int pid, int *status, int options, struct rusage *usage);
+int ls_sys_kill(int pid, int signal);
+int ls_sys_rt_sigqueueinfo(int pid, int signal, const siginfo_t *info);
+int ls_sys_rt_sigaction(int signal, const struct ls_sigaction *action, struct ls_sigaction *old);
+int ls_sys_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old);
+int ls_sys_signalfd4(int fd, const uint64_t *mask, int flags);
+int ls_sys_getpid(void);
+int ls_sys_setpgid(int pid, int group);
+int ls_sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
+                 unsigned long a5);
+int ls_sys_prlimit64(int pid, int resource, const void *limit, void *old);
+int ls_sys_get_robust_list(int pid, void **head, size_t *len);
+int ls_sys_set_robust_list(void *head, size_t len);
+int ls_sys_futex(uint32_t *word, int operation, uint32_t value, const struct timespec *timeout,
+                 uint32_t *word2, uint32_t value3);
+long ls_sys_getrandom(void *bytes, size_t len, unsigned flags);
+void *ls_sys_mmap(void *at, size_t len, int protection, int flags, int fd,
+                  int64_t offset); /* a failure is a pointer in the last page: ls_sys_bad */
+int ls_sys_munmap(void *at, size_t len);
+_Noreturn void ls_sys_exit_group(int status);
+
+/* -errno when what ls_sys_mmap gave is a failure, else 0. */
+static inline int ls_sys_bad(const void *mapping)
+{
+    return (uintptr_t)mapping > (uintptr_t)-4096 ? (int)(intptr_t)mapping : 0;
+}
+
+/* rt_sigaction with our own SA_RESTORER filled in; `flags` are SA_*. 0 or -errno. */
+int ls_sys_on_signal(int signal, void (*handler)(int, siginfo_t *, void *), unsigned long flags);
+
+/* Port between the machine's byte order and the network's: 3000 is 0x0BB8 on the wire. */
+uint16_t ls_htons(uint16_t port);
+uint16_t ls_ntohs(uint16_t port);
+
+#endif
