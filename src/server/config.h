@@ -1,0 +1,71 @@
+/* What config.lua, luaserve_set and the command line say: one table (in config.c) names each key
+ * with its type, range, default and unit; everything that validates, explains or lists keys
+ * reads that table.
+ *
+ * Durations are a number of seconds or "500ms", "10s", "5m", "1h"; kept in microseconds.
+ * Sizes are bytes or "64K", "1M", "4G" (powers of 1024). Relative paths are relative to the
+ * folder of config.lua, or to the working directory where no file was read. */
+#ifndef LS_SERVER_CONFIG_H
+#define LS_SERVER_CONFIG_H
+
+#include "base/buffer.h"
+#include "base/log.h"
+
+enum { LS_CONFIG_LISTENERS = 16 };
+
+struct ls_config {
+    char *file; /* the config file read last; NULL if none */
+    char *dir;  /* its folder, which relative paths start from; NULL: the working directory */
+
+    char *host;    /* "0.0.0.0": a numeric IPv4 or IPv6 address */
+    uint64_t port; /* 0–65535; 0: any free one */
+    char *listen[LS_CONFIG_LISTENERS]; /* "0.0.0.0:80", "[::]:80", "unix:/path"; instead of both */
+    uint64_t listen_count;
+    uint64_t backlog;
+
+    char *www, *scripts, *index; /* folders (see named below); file that stands for a folder */
+    bool www_named, scripts_named; /* named: it must exist; else a missing one is merely not there */
+    bool dev;
+
+    struct {
+        char *mode; /* "fork" */
+        uint64_t max_clients;
+    } processes;
+
+    struct {
+        uint64_t request_line, headers, header_count, body; /* bytes, bytes, fields, bytes */
+        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall, drain_timeout; /* µs */
+        uint64_t memory; /* bytes of Lua heap that a client may add to what the scripts loaded */
+        uint64_t requests_per_client;
+    } limits;
+
+    struct {
+        enum ls_log_level level;
+        char *file; /* "-": standard error */
+    } log;
+};
+
+/* Every field its default. 0 or -ENOMEM. */
+int ls_config_init(struct ls_config *c);
+void ls_config_free(struct ls_config *c); /* all zero afterwards; an all-zero one may be freed */
+
+/* Runs the Lua file and takes each key over. Every fault of the file is appended to `faults`, a
+ * line each: file (with the line where Lua knows it), key, what was expected, what was found and
+ * the nearest known key. 0; -EINVAL with faults (then `c` is of no use); -ENOENT or another
+ * -errno when the file cannot be read (also with a line in faults); -ENOMEM. */
+int ls_config_read(struct ls_config *c, const char *path, struct ls_buffer *faults);
+
+/* One key by its dotted name ("limits.wall"), the value written as in config.lua without quotes
+ * ("30s", "true", "3000"). Results as above. */
+int ls_config_set(struct ls_config *c, const char *key, const char *value,
+                  struct ls_buffer *faults);
+
+/* What can only be judged when all is known: named folders that are missing, host and listen
+ * addresses that are none. Also resolves relative paths. 0 or -EINVAL with faults. */
+int ls_config_finish(struct ls_config *c, struct ls_buffer *faults);
+
+/* "10s" and "64K", also numbers in text ("2.5"): 0, -EINVAL, or -ERANGE when it does not fit. */
+int ls_duration_parse(struct ls_slice text, uint64_t *microseconds);
+int ls_size_parse(struct ls_slice text, uint64_t *bytes);
+
+#endif
