@@ -16,7 +16,7 @@ bool ls_slice_equal(struct ls_slice a, struct ls_slice b)
 static unsigned char lower(char c)
 {
     unsigned char byte = (unsigned char)c;
-    return byte - 'A' < 26u ? byte | 0x20 : byte;
+    return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
 }
 
 bool ls_slice_equal_nocase(struct ls_slice a, struct ls_slice b)

@@ -6,8 +6,13 @@
  *     [role/]name:N[+]:short      the Nth call moves at most one byte (read, write, sendto,
  *                                 recvfrom, sendfile; readv and writev: of the first part)
  *
+ * `name` is a function of os/sys.h without its ls_sys_, the error one of the names that
+ * os/fault.c lists. Blanks around an item do not count. Where two items are due at once the
+ * first holds; a call that fails or is short has been a call for all of them.
+ *
  * `N+` means the Nth call and all after it. `role` is supervisor or worker, for calls made by
- * that kind of process only; each process counts its own calls from 1.
+ * that kind of process only; each process counts its own calls from 1 (a child that has not
+ * become anything goes on from its parent's count).
  * Example: "worker/write:1:EPIPE,supervisor/accept4:2+:EMFILE".
  *
  * What makes it possible is the gate in asm/sys.asm: one pointer, NULL in ordinary life, that
@@ -20,8 +25,11 @@
 
 enum ls_fault_role { LS_FAULT_SUPERVISOR, LS_FAULT_WORKER };
 
-/* Reads a plan and opens the gate. The plan's memory stays for the life of the process.
- * 0, -ENOMEM, or -EINVAL with *bad set to the item that could not be read. */
+/* Reads a plan and opens the gate; an earlier plan is forgotten, and an empty one closes the
+ * gate. Only while the process has one thread. The plan's memory stays until then, or for the
+ * life of the process; the text is not kept.
+ * 0, -ENOMEM, or -EINVAL with *bad set to the item that could not be read (the earlier plan
+ * stays). */
 int ls_fault_plan(struct ls_slice plan, struct ls_slice *bad);
 
 /* What this process is from now on; its counts start again at 0. Does nothing without a plan. */

@@ -14,10 +14,11 @@
 enum { LS_FDS_RING = 16 };
 
 struct ls_fds {
-    int shared_end, ring;
+    int shared_end; /* set by who opens the supervisor's own */
+    int ring;       /* set by ls_fds_make_ring */
 };
 
-/* The highest open descriptor of this process, or -errno. Read from /proc/self/fd; where that is
+/* The highest open descriptor of this process, or -errno (-EBADF: none is open). Read from /proc/self/fd; where that is
  * not mounted each descriptor below the soft limit is asked. */
 int ls_fds_highest(void);
 
@@ -26,11 +27,12 @@ int ls_fds_highest(void);
 int ls_fds_move(int fd, int lowest);
 
 /* Fills the ring, directly above the highest open descriptor, with duplicates of `placeholder`,
- * which must be close-on-exec and of no use to a child. 0 or -errno with nothing left open. */
+ * which must be of no use to a child; they are close-on-exec. Sets fds->ring. 0, or -errno with
+ * nothing left open (-EBADF also when the ring would pass the descriptor limit). */
 int ls_fds_make_ring(struct ls_fds *fds, int placeholder);
 
-/* Supervisor: the client's socket stands (also) in ring entry `entry`; or the entry holds the
- * placeholder again. 0 or -errno. */
+/* Supervisor: the client's socket stands (also) in ring entry `entry`, close-on-exec; or the
+ * entry holds the placeholder again. 0 or -errno. */
 int ls_fds_lend(const struct ls_fds *fds, int entry, int socket);
 int ls_fds_clear(const struct ls_fds *fds, int entry, int placeholder);
 

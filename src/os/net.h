@@ -24,7 +24,8 @@ enum { LS_ADDRESS_TEXT = 128 };
  * 0 or -EINVAL; -ENAMETOOLONG when a Unix path has more than 107 bytes. */
 int ls_address_parse(struct ls_slice text, struct ls_address *address);
 
-/* The same form back, NUL-terminated; a client's unnamed Unix socket is "unix". */
+/* The same form back, NUL-terminated; a client's unnamed Unix socket is "unix", an abstract name
+ * "unix:@name". What is neither IP nor a Unix path (an empty address too) is "unix" as well. */
 void ls_address_text(const struct ls_address *address, char text[LS_ADDRESS_TEXT]);
 
 /* The address alone ("127.0.0.1", "::1"; "unix" for Unix sockets), and the port (there 0). */
@@ -33,15 +34,18 @@ uint16_t ls_address_port(const struct ls_address *address);
 
 /* socket, SO_REUSEADDR, bind, listen. The socket is close-on-exec and non-blocking; `bound` gets
  * the name really bound (port 0: the one chosen). A Unix socket that nobody answers on
- * (connect: ECONNREFUSED) is removed first. The descriptor, or -errno of the first call that
- * failed, with nothing left open. */
+ * (connect: ECONNREFUSED) is removed first; anything else at that path stays, -EADDRINUSE. (A
+ * server that is between its bind and its listen looks like a dead one.) The descriptor, or
+ * -errno of the first call that failed, with nothing left open. */
 int ls_net_listen(const struct ls_address *address, int backlog, struct ls_address *bound);
 
 /* A socket connected to `to`, from `from` unless that is NULL; waits at most timeout_ms (< 0:
- * for ever). The blocking, close-on-exec descriptor, or -errno (-ETIMEDOUT). */
+ * for ever). The blocking, close-on-exec descriptor, or -errno: -ETIMEDOUT; -EINTR when a signal
+ * handler ran meanwhile (nothing is retried here); -EAGAIN when a Unix listener's backlog is
+ * full. `from` is bound with SO_REUSEADDR. */
 int ls_net_connect(const struct ls_address *to, const struct ls_address *from, int timeout_ms);
 
-/* accept4, close-on-exec; the descriptor or -errno (-EAGAIN: nobody is waiting). */
+/* accept4, close-on-exec and blocking; the descriptor or -errno (-EAGAIN: nobody is waiting). */
 int ls_net_accept(int listener, struct ls_address *peer);
 
 #endif

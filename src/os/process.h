@@ -8,6 +8,7 @@
 #define LS_OS_PROCESS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct ls_fork { /* what this process's libc keeps where; found once, good for every child */
     int *tid;
@@ -20,13 +21,15 @@ struct ls_fork { /* what this process's libc keeps where; found once, good for e
 int ls_fork_prepare(struct ls_fork *f);
 
 /* The child's pid in the parent, 0 in the child, -errno if there is none. `flags` are added to
- * SIGCHLD: 0, or CLONE_FILES. */
+ * SIGCHLD: 0, or CLONE_FILES. `f` must have been prepared by the calling thread, or by the
+ * thread that forked this process. */
 int ls_fork(const struct ls_fork *f, unsigned long flags);
 
-/* fflush(NULL), then exit_group: no atexit handler and no destructor runs. */
+/* fflush(NULL), then exit_group: no atexit handler and no destructor runs. (In a coverage build
+ * gcov's counters are written as well.) */
 _Noreturn void ls_process_exit(int status);
 
-/* Every signal unblocked, and SIGCHLD and SIGPIPE as a new program finds them. */
+/* Every signal unblocked, and SIGCHLD and SIGPIPE as a new program finds them (SIG_DFL). */
 void ls_process_default_signals(void);
 
 /* The soft limit of open descriptors raised to the hard one. The limit in force, or -errno. */

@@ -3,7 +3,7 @@
  * Each returns what the kernel returns: >= 0, or -errno. Nothing here sets or reads `errno`.
  * Arguments and results are the kernel's own (section 2 of the manual, less the C library).
  *
- * A test may stand between these functions and the kernel: see os/fault.h. */
+ * A test may stand between these functions and the kernel: see os/fault.h and the gate below. */
 #ifndef LS_OS_SYS_H
 #define LS_OS_SYS_H
 
@@ -27,15 +27,13 @@ struct ls_open_how {
 
 /* The kernel's struct sigaction for x86-64: `restorer` is asm's own, set by ls_sys_on_signal. */
 struct ls_sigaction {
-    void (*handler)(int, siginfo_t *, void *); /* SIG_DFL and SIG_IGN by a cast */
+    void (*handler)(int, siginfo_t *, void *); /* NULL is SIG_DFL; LS_SIG_IGN */
     unsigned long flags;
     void (*restorer)(void);
     uint64_t mask;
 };
 
-struct ls_clone_tids { /* addresses that the kernel writes the child's tid to, or NULL */
-    int *parent, *child;
-};
+#define LS_SIG_IGN ((void (*)(int, siginfo_t *, void *))(uintptr_t)1)
 
 int ls_sys_socket(int domain, int type, int protocol);
 int ls_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
@@ -58,9 +56,9 @@ int64_t ls_sys_lseek(int fd, int64_t offset, int whence);
 long ls_sys_getdents64(int dir, void *entries, size_t len);
 int ls_sys_unlink(const char *path);
 long ls_sys_read(int fd, void *bytes, size_t len);
-long ls_sys_readv(int fd, const struct iovec *parts, int count);
+long ls_sys_readv(int fd, const struct iovec *parts, long count);
 long ls_sys_write(int fd, const void *bytes, size_t len);
-long ls_sys_writev(int fd, const struct iovec *parts, int count);
+long ls_sys_writev(int fd, const struct iovec *parts, long count);
 int ls_sys_dup(int fd);
 int ls_sys_dup3(int from, int to, int flags);
 int ls_sys_fcntl(int fd, int command, unsigned long argument);
@@ -74,6 +72,7 @@ int ls_sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 int ls_sys_epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout_ms,
                        const uint64_t *mask);
 
+/* The tids are written where CLONE_PARENT_SETTID and CLONE_CHILD_SETTID ask for it. */
 int ls_sys_clone(unsigned long flags, void *stack, int *parent_tid, int *child_tid,
                  unsigned long tls);
 int ls_sys_wait4(int pid, int *status, int options, struct rusage *usage);
@@ -92,7 +91,7 @@ int ls_sys_set_robust_list(void *head, size_t len);
 int ls_sys_futex(uint32_t *word, int operation, uint32_t value, const struct timespec *timeout,
                  uint32_t *word2, uint32_t value3);
 long ls_sys_getrandom(void *bytes, size_t len, unsigned flags);
-void *ls_sys_mmap(void *at, size_t len, int protection, int flags, int fd,
+void *ls_sys_mmap(void *at, size_t len, long protection, long flags, long fd,
                   int64_t offset); /* a failure is a pointer in the last page: ls_sys_bad */
 int ls_sys_munmap(void *at, size_t len);
 _Noreturn void ls_sys_exit_group(int status);
@@ -103,11 +102,23 @@ static inline int ls_sys_bad(const void *mapping)
     return (uintptr_t)mapping > (uintptr_t)-4096 ? (int)(intptr_t)mapping : 0;
 }
 
-/* rt_sigaction with our own SA_RESTORER filled in; `flags` are SA_*. 0 or -errno. */
+/* rt_sigaction with our own restorer and an empty mask; SA_SIGINFO is added to `flags` (SA_*).
+ * `handler` NULL is SIG_DFL. 0 or -errno. */
 int ls_sys_on_signal(int signal, void (*handler)(int, siginfo_t *, void *), unsigned long flags);
 
 /* Port between the machine's byte order and the network's: 3000 is 0x0BB8 on the wire. */
 uint16_t ls_htons(uint16_t port);
 uint16_t ls_ntohs(uint16_t port);
+
+/* Private to os/ and its tests: the gate. While `ls_sys_gate` is not NULL each stub calls
+ * `pass` with the number and the arguments as the kernel would get them, and returns its result;
+ * ls_sys_raw makes the syscall without asking the gate. `pass` may run in a signal handler and
+ * in a child (clone returns twice from it). The upper half of an int argument is undefined. */
+struct ls_sys_gate {
+    long (*pass)(struct ls_sys_gate *gate, long nr, const long args[6]); /* first: asm reads it */
+};
+
+extern struct ls_sys_gate *ls_sys_gate __attribute__((visibility("hidden")));
+long ls_sys_raw(long nr, const long args[6]);
 
 #endif

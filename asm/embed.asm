@@ -1,0 +1,13 @@
+; The Lua half of the framework, inside the binary: one file to copy.
+; Each text stands between NAME and NAME_end, without a NUL behind it.
+%include "abi.inc"
+
+%macro EMBED 2
+    global %1:data hidden
+    global %1_end:data hidden
+%1: incbin %2
+%1_end:
+%endmacro
+
+section .rodata
+    EMBED ls_app_source, "src/lua/app.lua"

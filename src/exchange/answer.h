@@ -1,0 +1,28 @@
+/* The answer to the request at hand: its head, and its content in one piece, from a file, or
+ * piece by piece. Once one of these has returned well, the request is answered and no second
+ * answer can be given. */
+#ifndef LS_EXCHANGE_ANSWER_H
+#define LS_EXCHANGE_ANSWER_H
+
+#include "exchange/engine.h"
+
+/* The fields and the type stand in e->response; `content` need only live until the return.
+ * 0, or -ENOMEM with nothing sent. */
+int ls_answer(struct ls_engine *e, int status, struct ls_slice content);
+
+/* The standard page of a status, with the fields that e->response holds; `detail` may be NULL. */
+void ls_answer_page(struct ls_engine *e, int status, const char *detail);
+void ls_answer_refuse(struct ls_engine *e, int status); /* the page, and no fields */
+
+/* With its validators and conditions; 200 to GET may become 304 or 412. Owns the file. */
+void ls_answer_file(struct ls_engine *e, int status, struct ls_file *file);
+
+/* Head, then pieces (chunked, or until close for a 1.0 client), then the end. 0 or -ENOMEM. */
+int ls_answer_stream(struct ls_engine *e, int status);
+int ls_answer_piece(struct ls_engine *e, struct ls_slice piece);
+int ls_answer_end(struct ls_engine *e);
+bool ls_answer_begun(const struct ls_engine *e); /* a stream has begun and not ended */
+
+enum { LS_ANSWER_DRAIN = 64 << 10 }; /* bytes of an unread body taken in to keep a connection */
+
+#endif

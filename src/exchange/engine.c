@@ -1,0 +1,361 @@
+#include "exchange/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "exchange/answer.h"
+#include "exchange/dispatch.h"
+
+enum {
+    COALESCE = 64 << 10,   /* bytes of complete responses that wait for more of them */
+    LINGER_MOST = 1 << 20, /* bytes thrown away before we stop waiting for a client to finish */
+    BODY_ROOM = 16 << 10   /* bytes of input beside the largest head */
+};
+
+int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_driver *driver)
+{
+    *e = (struct ls_engine){ .site = site, .driver = driver };
+    ls_output_init(&e->out);
+    e->head.fields = calloc(site->head.count, sizeof *e->head.fields);
+    return e->head.fields ? 0 : -ENOMEM;
+}
+
+void ls_engine_open(struct ls_engine *e, uint64_t client, const struct ls_peer *peer)
+{
+    e->client = client;
+    e->peer = *peer;
+    e->state = LS_ENGINE_READ;
+    e->phase = LS_PHASE_START;
+    ls_head_reset(&e->head);
+}
+
+void ls_engine_free(struct ls_engine *e)
+{
+    free(e->head.fields);
+    free(e->store);
+    ls_input_free(&e->in);
+    ls_output_free(&e->out);
+    ls_buffer_free(&e->content);
+    ls_response_free(&e->response);
+    *e = (struct ls_engine){ .out.file = -1 };
+}
+
+void ls_request_id(uint64_t nonce, uint64_t client, uint64_t seq, char id[17])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t x = nonce + (client << 32) + seq; /* mixed by a bijection: splitmix64's */
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    x ^= x >> 31;
+    for (int i = 15; i >= 0; i--, x >>= 4)
+        id[i] = digits[x & 15];
+    id[16] = '\0';
+}
+
+static uint64_t budget(const struct ls_engine *e, enum ls_phase phase)
+{
+    switch (phase) {
+    case LS_PHASE_IDLE:
+        return e->site->idle_timeout;
+    case LS_PHASE_HEAD:
+        return e->site->head_timeout;
+    case LS_PHASE_BODY:
+        return e->site->body_timeout;
+    case LS_PHASE_SEND:
+        return e->site->send_timeout;
+    default:
+        return e->site->linger_timeout;
+    }
+}
+
+static bool enter(struct ls_engine *e, enum ls_phase phase, uint64_t deadline)
+{
+    e->phase = phase;
+    if (!e->gone && !e->driver->enter(e->driver, e, phase, deadline))
+        e->gone = true;
+    return !e->gone;
+}
+
+/* Idle, head and linger times are total; body and send times begin again with every wait. */
+static void enter_wait(struct ls_engine *e, enum ls_phase phase)
+{
+    bool restarts = phase == LS_PHASE_BODY || phase == LS_PHASE_SEND;
+    if (phase != e->phase || restarts)
+        enter(e, phase, ls_clock_us() + budget(e, phase));
+}
+
+void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_phase phase,
+                        uint64_t until)
+{
+    e->need = (struct ls_need){ kind, phase, until };
+    if (kind == LS_NEED_TIME)
+        return;
+    if (e->paused_at == 0)
+        e->paused_at = ls_clock_us(); /* from here on the handler's time stands still */
+    enter_wait(e, phase);
+}
+
+bool ls_engine_enter_handler(struct ls_engine *e)
+{
+    uint64_t now = ls_clock_us();
+    if (e->paused_at > 0)
+        e->wall_until += now - e->paused_at;
+    e->paused_at = 0;
+    if (e->phase == LS_PHASE_HANDLER)
+        return !e->gone;
+    return enter(e, LS_PHASE_HANDLER, e->streaming ? 0 : e->wall_until);
+}
+
+static bool needs(struct ls_engine *e, struct ls_need *need, enum ls_need_kind kind,
+                  enum ls_phase phase)
+{
+    enter_wait(e, phase);
+    *need = (struct ls_need){ .kind = kind, .phase = phase };
+    return false;
+}
+
+struct ls_slice ls_engine_room(struct ls_engine *e)
+{
+    size_t most = (size_t)e->site->head.line + e->site->head.headers + BODY_ROOM;
+    return ls_input_room(&e->in, most);
+}
+
+void ls_engine_received(struct ls_engine *e, size_t len)
+{
+    e->eof |= len == 0;
+    e->in.len += len;
+}
+
+void ls_engine_gone(struct ls_engine *e)
+{
+    e->gone = true;
+}
+
+void ls_engine_tear(struct ls_engine *e)
+{
+    e->gone = e->torn = true;
+}
+
+uint64_t ls_engine_body_limit(const struct ls_engine *e)
+{
+    return e->match.route && e->match.route->body ? e->match.route->body : e->site->body;
+}
+
+static int body_fault(struct ls_engine *e, int status)
+{
+    e->keep = false;
+    return status;
+}
+
+int ls_engine_read_body(struct ls_engine *e)
+{
+    struct ls_slice run;
+    int got;
+    if (e->gone)
+        return -EPIPE;
+    if (ls_body_exceeds(&e->body, ls_engine_body_limit(e)))
+        return body_fault(e, -413);
+    while ((got = ls_body_take(&e->body, &e->in, &run)) > 0) {
+        if (ls_body_exceeds(&e->body, ls_engine_body_limit(e)))
+            return body_fault(e, -413);
+        ls_buffer_slice(&e->content, run);
+        if (e->content.failed)
+            return body_fault(e, -413);
+    }
+    if (e->body.done)
+        return 1;
+    if (got < 0 || e->eof)
+        return body_fault(e, -400);
+    if (e->head.expect_continue && !e->continued && e->body.taken == 0) {
+        ls_buffer_text(&e->out.bytes, "HTTP/1.1 100 Continue\r\n\r\n");
+        e->continued = true;
+    }
+    if (ls_output_pending(&e->out))
+        ls_engine_set_need(e, LS_NEED_OUTPUT, LS_PHASE_SEND, 0);
+    else
+        ls_engine_set_need(e, LS_NEED_INPUT, LS_PHASE_BODY, 0);
+    return 0;
+}
+
+static void begin_request(struct ls_engine *e)
+{
+    e->begun = true;
+    e->seq++;
+    e->skip = 0;
+    e->keep = e->parsed = e->continued = e->streaming = e->answering = false;
+    e->drained = 0;
+    e->match.route = NULL;
+    ls_buffer_clear(&e->content);
+    ls_request_id(e->site->nonce, e->client, e->seq, e->id);
+}
+
+static bool read_head(struct ls_engine *e, struct ls_need *need)
+{
+    struct ls_slice rest = ls_input_rest(&e->in);
+    if (rest.len > 0 && !e->begun)
+        begin_request(e);
+    int32_t parsed = rest.len > 0 ? ls_head_parse(&e->head, &e->site->head, rest.at, rest.len) : 0;
+    if (parsed == 0 && ls_output_pending(&e->out))
+        return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
+    if (parsed == 0 && e->eof) {
+        e->state = LS_ENGINE_OVER;
+        return true;
+    }
+    if (parsed == 0)
+        return needs(e, need, LS_NEED_INPUT, rest.len > 0 ? LS_PHASE_HEAD : LS_PHASE_IDLE);
+    if (parsed < 0) {
+        ls_answer_refuse(e, -parsed);
+        return true;
+    }
+    ls_input_keep_head(&e->in, (size_t)parsed);
+    ls_body_begin(&e->body, &e->head);
+    e->parsed = true;
+    e->keep = e->head.keep_alive;
+    e->state = LS_ENGINE_DISPATCH;
+    return true;
+}
+
+static bool ran(struct ls_engine *e, enum ls_ran result, struct ls_need *need)
+{
+    switch (result) {
+    case LS_RAN_WAIT:
+        e->state = LS_ENGINE_WAITING;
+        *need = e->need;
+        return false;
+    case LS_RAN_NEXT:
+        e->skip++;
+        e->state = LS_ENGINE_DISPATCH;
+        return true;
+    case LS_RAN_DONE:
+    default:
+        if (e->state != LS_ENGINE_ANSWERED)
+            ls_answer_refuse(e, 500);
+        return true;
+    }
+}
+
+static bool run(struct ls_engine *e, struct ls_need *need)
+{
+    const struct ls_handlers *h = &e->site->handlers;
+    if (ls_output_pending(&e->out)) /* what is said of this request is its answer alone */
+        return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
+    uint64_t wall = e->match.route->wall ? e->match.route->wall : e->site->wall;
+    e->wall_until = ls_clock_us() + wall;
+    e->paused_at = 0;
+    if (!ls_engine_enter_handler(e))
+        return true;
+    return ran(e, h->start(h->ctx, e, e->match.route->handler), need);
+}
+
+static bool resume(struct ls_engine *e, struct ls_need *need)
+{
+    const struct ls_handlers *h = &e->site->handlers;
+    if (!ls_engine_enter_handler(e))
+        return true;
+    return ran(e, h->resume(h->ctx, e), need);
+}
+
+/* Takes in what is left of the body. 1: all of it; 0: more has to come; -1: not worth it. */
+static int drain(struct ls_engine *e)
+{
+    struct ls_slice run;
+    int got;
+    while ((got = ls_body_take(&e->body, &e->in, &run)) > 0)
+        if ((e->drained += run.len) > LS_ANSWER_DRAIN)
+            return -1;
+    if (e->body.done)
+        return 1;
+    return got < 0 || e->eof ? -1 : 0;
+}
+
+static void next_request(struct ls_engine *e)
+{
+    ls_input_next(&e->in);
+    ls_head_reset(&e->head);
+    ls_response_reset(&e->response);
+    e->begun = false;
+    e->state = LS_ENGINE_READ;
+}
+
+static bool finish(struct ls_engine *e, struct ls_need *need)
+{
+    int drained = e->keep ? drain(e) : -1;
+    if (e->out.file >= 0 || e->out.bytes.len > COALESCE ||
+        (drained == 0 && ls_output_pending(&e->out)))
+        return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
+    if (drained == 0)
+        return needs(e, need, LS_NEED_INPUT, LS_PHASE_IDLE);
+    if (drained > 0)
+        next_request(e);
+    else
+        e->state = LS_ENGINE_CLOSE;
+    return true;
+}
+
+static bool close_gently(struct ls_engine *e, struct ls_need *need)
+{
+    if (ls_output_pending(&e->out))
+        return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
+    bool unread = !e->parsed || !e->body.done || ls_input_rest(&e->in).len > 0;
+    e->drained = 0;
+    e->state = unread && !e->eof ? LS_ENGINE_LINGER : LS_ENGINE_OVER;
+    return true;
+}
+
+/* Reads on so that no reset overtakes the answer (RFC 9112 9.6). */
+static bool linger(struct ls_engine *e, struct ls_need *need)
+{
+    e->drained += ls_input_rest(&e->in).len;
+    e->in.len = e->in.used = e->in.head = 0;
+    if (e->eof || e->drained > LINGER_MOST) {
+        e->state = LS_ENGINE_OVER;
+        return true;
+    }
+    return needs(e, need, LS_NEED_INPUT, LS_PHASE_LINGER);
+}
+
+static bool over(struct ls_engine *e, struct ls_need *need)
+{
+    if (!e->torn) /* else the phase says in what it was left */
+        e->driver->enter(e->driver, e, LS_PHASE_GONE, 0);
+    *need = (struct ls_need){ .kind = LS_NEED_END, .phase = LS_PHASE_GONE };
+    return false;
+}
+
+static bool advance(struct ls_engine *e, struct ls_need *need)
+{
+    switch (e->state) {
+    case LS_ENGINE_READ:
+        return read_head(e, need);
+    case LS_ENGINE_DISPATCH:
+        ls_dispatch(e);
+        return true;
+    case LS_ENGINE_RUN:
+        return run(e, need);
+    case LS_ENGINE_WAITING:
+        return resume(e, need);
+    case LS_ENGINE_ANSWERED:
+        return finish(e, need);
+    case LS_ENGINE_CLOSE:
+        return close_gently(e, need);
+    case LS_ENGINE_LINGER:
+        return linger(e, need);
+    case LS_ENGINE_OVER:
+    default:
+        return over(e, need);
+    }
+}
+
+struct ls_need ls_engine_step(struct ls_engine *e)
+{
+    struct ls_need need = { .kind = LS_NEED_END };
+    do {
+        if (e->gone && e->state == LS_ENGINE_WAITING)
+            e->site->handlers.drop(e->site->handlers.ctx, e);
+        if (e->gone)
+            e->state = LS_ENGINE_OVER;
+    } while (advance(e, &need) || (e->gone && need.kind != LS_NEED_END));
+    return need;
+}

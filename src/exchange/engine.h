@@ -1,0 +1,130 @@
+/* One client's connection, from its first byte to its last, without I/O: bytes are fed in and
+ * taken out, and each step says what it needs next. Who meets the need, and how (by blocking, by
+ * an event loop, from memory), is the driver's business.
+ *
+ *     READ → DISPATCH → RUN (WAITING …) → ANSWERED → READ …
+ *                     \ a file, an error /          \ CLOSE → LINGER → OVER
+ */
+#ifndef LS_EXCHANGE_ENGINE_H
+#define LS_EXCHANGE_ENGINE_H
+
+#include "exchange/body.h"
+#include "exchange/files.h"
+#include "exchange/output.h"
+#include "exchange/response.h"
+#include "exchange/router.h"
+#include "exchange/site.h"
+#include "exchange/slot.h"
+
+enum ls_need_kind {
+    LS_NEED_INPUT,  /* at least one byte, or the end of input */
+    LS_NEED_OUTPUT, /* write what is in `out`, all of it or some */
+    LS_NEED_TIME,   /* nothing before `until` */
+    LS_NEED_END     /* the connection is over: shut down, close */
+};
+
+struct ls_need {
+    enum ls_need_kind kind;
+    enum ls_phase phase; /* what the connection is in while it waits */
+    uint64_t until;      /* TIME: µs of ls_clock_us */
+};
+
+struct ls_peer {
+    char ip[64]; /* "unix" for Unix sockets */
+    uint16_t port;
+};
+
+struct ls_driver {
+    /* The connection enters a phase that may last until `deadline` (µs of ls_clock_us; 0: no
+     * end). False: somebody else has taken the client, and nothing more may be sent. */
+    bool (*enter)(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
+                  uint64_t deadline);
+    /* Meets a need that a handler has, before it returns. 0, or -errno: the client is gone.
+     * -EINTR: the handler is to be interrupted. */
+    int (*block)(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need);
+    bool yields; /* handlers are left while they wait, and resumed: `block` is for those that
+                    cannot be left */
+};
+
+enum ls_engine_state {
+    LS_ENGINE_READ,     /* a head */
+    LS_ENGINE_DISPATCH, /* to whoever answers */
+    LS_ENGINE_RUN,      /* a handler is about to be started */
+    LS_ENGINE_WAITING,  /* a handler has been left, and waits */
+    LS_ENGINE_ANSWERED, /* the answer is in `out`; the rest of the body is taken in */
+    LS_ENGINE_CLOSE,    /* the answer was the last one */
+    LS_ENGINE_LINGER,   /* it is out; the client may still be sending */
+    LS_ENGINE_OVER
+};
+
+struct ls_engine {
+    const struct ls_site *site;
+    struct ls_driver *driver;
+    struct ls_peer peer;
+    uint64_t client; /* number of the client */
+    uint64_t seq;    /* number of the request at hand, from 1 */
+    enum ls_phase phase;
+
+    struct ls_input in;
+    struct ls_head head;
+    struct ls_target target;
+    struct ls_body body;
+    struct ls_buffer content; /* the body, as far as a handler has asked for it */
+    struct ls_match match;
+    unsigned skip; /* routes passed over by app.next */
+
+    struct ls_response response;
+    struct ls_output out;
+    char id[17]; /* of the request: X-Request-Id, incident id */
+
+    struct ls_need need; /* of the handler that waits */
+    void *handler;       /* the layer above's own */
+
+    uint64_t wall_until; /* µs of ls_clock_us at which the handler has to be done */
+    uint64_t paused_at;  /* since when it waits for the client, which does not count; 0: it runs */
+
+    /* private */
+    char *store; /* decoded target */
+    size_t store_cap;
+    enum ls_engine_state state;
+    bool gone, torn; /* read-only: see ls_engine_gone, ls_engine_tear */
+    bool eof, begun, parsed, keep, answering, streaming, continued;
+    uint64_t drained;
+};
+
+/* 0 or -ENOMEM. `site` and `driver` outlive the engine. */
+int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_driver *driver);
+void ls_engine_open(struct ls_engine *e, uint64_t client, const struct ls_peer *peer);
+void ls_engine_free(struct ls_engine *e);
+
+/* Goes on until something is needed. After LS_NEED_END it is not called again. */
+struct ls_need ls_engine_step(struct ls_engine *e);
+
+/* INPUT: where the bytes go (never empty), and how many came (0: the end of input). */
+struct ls_slice ls_engine_room(struct ls_engine *e);
+void ls_engine_received(struct ls_engine *e, size_t len);
+void ls_engine_gone(struct ls_engine *e); /* the connection broke: nothing can be sent any more */
+
+/* What was sent of this answer cannot be completed: the driver cuts the connection, so that no
+ * client takes the part for the whole. */
+void ls_engine_tear(struct ls_engine *e);
+
+/* ---- for handlers, while one of theirs runs ---- */
+
+/* The whole body in e->content. 1: it is there; 0: e->need says what it waits for, ask again
+ * then; -413, -400 as a status; -EPIPE: the client is gone. */
+int ls_engine_read_body(struct ls_engine *e);
+
+/* Bytes of body that the request at hand may have buffered: its route's limit, or the site's. */
+uint64_t ls_engine_body_limit(const struct ls_engine *e);
+
+/* Records what the running handler waits for, and takes note of the clock. */
+void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_phase phase,
+                        uint64_t until);
+/* Lets it run again. False: the client was taken or has gone. */
+bool ls_engine_enter_handler(struct ls_engine *e);
+
+/* The id of a request, 16 hexadecimal digits: unique for a nonce, a client and a request. */
+void ls_request_id(uint64_t nonce, uint64_t client, uint64_t seq, char id[17]);
+
+#endif

@@ -1,0 +1,43 @@
+/* What every connection of a server shares and none changes: limits, routes, files, handlers. */
+#ifndef LS_EXCHANGE_SITE_H
+#define LS_EXCHANGE_SITE_H
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "http/head.h"
+
+struct ls_engine;
+struct ls_router;
+
+/* What a handler did when it was started or resumed. */
+enum ls_ran {
+    LS_RAN_DONE, /* the engine holds its response */
+    LS_RAN_WAIT, /* it waits for engine->need */
+    LS_RAN_NEXT  /* app.next: ask the next route */
+};
+
+struct ls_handlers { /* how the layer above runs a handler */
+    enum ls_ran (*start)(void *ctx, struct ls_engine *e, int handler);
+    enum ls_ran (*resume)(void *ctx, struct ls_engine *e);
+    void (*drop)(void *ctx, struct ls_engine *e); /* it waits, and nobody wants its answer */
+    void *ctx;
+};
+
+struct ls_site {
+    struct ls_head_limits head;
+    uint64_t body;                                         /* bytes that may be buffered */
+    uint64_t head_timeout, body_timeout, idle_timeout;     /* µs */
+    uint64_t send_timeout, linger_timeout, wall;           /* µs */
+    uint64_t requests;                                     /* a connection may bring */
+    const struct ls_router *router;
+    int www;           /* descriptor of the document root; -1: no files */
+    const char *index; /* the file that stands for a folder */
+    bool dev;          /* error pages say what happened */
+    struct ls_handlers handlers;
+    const struct ls_log *log;
+    uint64_t nonce; /* of this server's request ids */
+    const _Atomic uint32_t *draining; /* not 0: connections end after the answer they are at */
+};
+
+#endif

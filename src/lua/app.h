@@ -1,0 +1,15 @@
+/* require "luaserve": the module that scripts see. Its Lua half is app.lua; this is the C half,
+ * which app.lua is given as a table of functions. */
+#ifndef LS_LUA_APP_H
+#define LS_LUA_APP_H
+
+#include "lua/state.h"
+
+/* Puts the module into package.loaded. Inside a protected call. */
+void ls_app_open(lua_State *L, const char *version);
+
+/* Addresses in the registry that mark special values. */
+extern const char ls_app_next;  /* key of the value app.next */
+extern const char ls_app_abort; /* metatable of what app.abort raises: { status, message } */
+
+#endif

@@ -1,0 +1,248 @@
+#include "lua/handler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exchange/answer.h"
+#include "lua/app.h"
+#include "lua/interrupt.h"
+#include "lua/request.h"
+#include "lua/result.h"
+
+enum { REPORT_ROOM = 256 << 10 }; /* bytes over the budget, for the report of what went wrong */
+
+/* ---- inside the coroutine ---- */
+
+static struct ls_call *call_of(lua_State *L)
+{
+    return ls_lua_of(L)->current->handler;
+}
+
+static int handler_returned(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status, (void)ctx;
+    struct ls_lua *lua = ls_lua_of(L);
+    call_of(L)->next = ls_result_answer(L, lua->current, 1, 2);
+    return 0;
+}
+
+/* The coroutine's body. Stack: the handler (kept, to name it in messages), then the call. */
+static int run_handler(lua_State *L)
+{
+    struct ls_lua *lua = ls_lua_of(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, call_of(L)->handler);
+    lua_pushvalue(L, 1);
+    ls_request_push(L, lua->current);
+    lua_callk(L, 2, LUA_MULTRET, 0, handler_returned);
+    return handler_returned(L, LUA_OK, 0);
+}
+
+/* ---- when it went wrong ---- */
+
+struct failure {
+    struct ls_call *call;
+    struct ls_engine *e;
+    int status;         /* of lua_resume */
+    bool interrupted, memory, yielded;
+    struct ls_buffer text; /* traceback, freed by the one who made the struct */
+    int answer;            /* status of the answer */
+    bool quiet;            /* app.abort: an answer, not an incident */
+};
+
+static bool is_abort(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
+        return false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &ls_app_abort);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+/* In a protected call on the main thread; the failed coroutine still has its stack. */
+static int describe_failure(lua_State *L)
+{
+    struct failure *f = lua_touserdata(L, 1);
+    lua_State *co = f->call->thread;
+    if (f->yielded) {
+        lua_pushliteral(L, "the handler yielded: coroutine.yield works only inside a coroutine "
+                           "of its own");
+    } else {
+        lua_xmove(co, L, 1); /* the error value */
+    }
+    if (is_abort(L, 2)) {
+        lua_getfield(L, 2, "status");
+        f->answer = (int)lua_tointeger(L, -1);
+        lua_getfield(L, 2, "message");
+        if (lua_isstring(L, -1))
+            ls_buffer_text(&f->text, lua_tostring(L, -1));
+        f->quiet = true;
+        return 0;
+    }
+    luaL_tolstring(L, 2, NULL);
+    luaL_traceback(L, co, lua_tostring(L, -1), 0);
+    ls_buffer_text(&f->text, lua_tostring(L, -1));
+    return 0;
+}
+
+static void describe(struct ls_lua *lua, struct failure *f)
+{
+    lua_State *L = lua->L;
+    size_t limit = lua->heap.limit;
+    if (limit > 0)
+        lua->heap.limit = limit + REPORT_ROOM;
+    lua_pushcfunction(L, describe_failure);
+    lua_pushlightuserdata(L, f);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+    lua->heap.limit = limit;
+    if (f->text.len == 0 && !f->quiet)
+        ls_buffer_text(&f->text, "(the error cannot be shown)");
+    ls_buffer_byte(&f->text, '\0');
+}
+
+static const char *cause_of(const struct failure *f)
+{
+    if (f->interrupted)
+        return "over its wall time";
+    return f->memory ? "over its memory" : "failed";
+}
+
+static void log_failure(struct ls_lua *lua, const struct failure *f)
+{
+    struct ls_engine *e = f->e;
+    struct ls_slice method = ls_span_slice(e->in.at, e->head.method_token);
+    struct ls_slice target = ls_span_slice(e->in.at, e->head.target);
+    ls_log_block(lua->log, LS_LOG_ERROR, f->text.failed ? NULL : f->text.at,
+                 "%s %.*s %.*s: handler %s", e->id, (int)method.len, method.at, (int)target.len,
+                 target.at, cause_of(f));
+}
+
+static void answer_failure(struct ls_lua *lua, struct failure *f)
+{
+    const char *text = f->text.failed ? NULL : f->text.at;
+    if (ls_answer_begun(f->e)) {
+        ls_engine_tear(f->e);
+        return;
+    }
+    ls_response_reset(&f->e->response);
+    if (f->quiet)
+        ls_answer_page(f->e, f->answer, text && *text ? text : NULL);
+    else
+        ls_answer_page(f->e, f->interrupted || f->memory ? 503 : 500, lua->dev ? text : NULL);
+}
+
+static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
+{
+    struct failure f = { .call = e->handler, .e = e, .status = status };
+    f.interrupted = lua->interrupted;
+    f.memory = status == LUA_ERRMEM || lua->heap.refused;
+    f.yielded = status == LUA_YIELD;
+    describe(lua, &f);
+    if (!f.quiet && !e->gone)
+        log_failure(lua, &f);
+    if (!e->gone)
+        answer_failure(lua, &f);
+    ls_buffer_free(&f.text);
+}
+
+/* ---- from outside ---- */
+
+static void over(struct ls_lua *lua, struct ls_engine *e)
+{
+    struct ls_call *call = e->handler;
+    ls_request_end(lua, call);
+    ls_interrupt_over(lua, call->thread);
+    lua->heap.refused = false;
+    lua->current = NULL;
+    fflush(stdout);
+}
+
+/* Lets the coroutine run until it is done, fails or waits. */
+static enum ls_ran go_on(struct ls_lua *lua, struct ls_engine *e, int given)
+{
+    struct ls_call *call = e->handler;
+    int left = 0;
+    lua->current = e;
+    call->waits = call->next = false;
+    ls_interrupt_enter(lua, call->thread);
+    int status = lua_resume(call->thread, lua->L, given, &left);
+    if (status == LUA_YIELD && call->waits) {
+        lua->running = NULL;
+        lua->current = NULL;
+        return LS_RAN_WAIT;
+    }
+    if (status != LUA_OK) {
+        failed(lua, e, status);
+        lua_resetthread(call->thread);
+        lua_settop(call->thread, 0);
+    }
+    over(lua, e);
+    return call->next ? LS_RAN_NEXT : LS_RAN_DONE;
+}
+
+static int new_thread(lua_State *L)
+{
+    struct ls_call *call = lua_touserdata(L, 1);
+    call->thread = lua_newthread(L);
+    call->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static struct ls_call *new_call(struct ls_lua *lua)
+{
+    struct ls_call *call = calloc(1, sizeof *call);
+    if (!call)
+        return NULL;
+    lua_pushcfunction(lua->L, new_thread);
+    lua_pushlightuserdata(lua->L, call);
+    if (lua_pcall(lua->L, 1, 0, 0) == LUA_OK)
+        return call;
+    lua_pop(lua->L, 1);
+    free(call);
+    return NULL;
+}
+
+static enum ls_ran start(void *ctx, struct ls_engine *e, int handler)
+{
+    struct ls_lua *lua = ctx;
+    if (!e->handler && !(e->handler = new_call(lua))) {
+        ls_answer_refuse(e, 503);
+        return LS_RAN_DONE;
+    }
+    struct ls_call *call = e->handler;
+    call->handler = handler;
+    lua_pushcfunction(call->thread, run_handler);
+    return go_on(lua, e, 0);
+}
+
+static enum ls_ran resume(void *ctx, struct ls_engine *e)
+{
+    return go_on(ctx, e, 0);
+}
+
+static void drop(void *ctx, struct ls_engine *e)
+{
+    struct ls_lua *lua = ctx;
+    struct ls_call *call = e->handler;
+    lua->current = e;
+    ls_interrupt_enter(lua, call->thread);
+    lua_resetthread(call->thread); /* closes what it has open */
+    lua_settop(call->thread, 0);
+    over(lua, e);
+}
+
+void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers)
+{
+    *handlers = (struct ls_handlers){ start, resume, drop, lua };
+}
+
+void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e)
+{
+    struct ls_call *call = e->handler;
+    if (!call)
+        return;
+    luaL_unref(lua->L, LUA_REGISTRYINDEX, call->thread_ref);
+    free(call);
+    e->handler = NULL;
+}

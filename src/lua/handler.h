@@ -1,0 +1,25 @@
+/* Running a handler: a coroutine for each request, its result made an answer, its error made a
+ * 500 (503 when memory or time ran out) with the traceback in the log. */
+#ifndef LS_LUA_HANDLER_H
+#define LS_LUA_HANDLER_H
+
+#include "lua/state.h"
+
+struct ls_request_box;
+
+struct ls_call { /* e->handler: what one connection's handlers run in, kept from one to the next */
+    lua_State *thread;
+    int thread_ref;
+    int handler; /* registry reference of the function */
+    bool waits;  /* left in ls_wait, and not by a yield of the user's own */
+    bool next;   /* it returned app.next */
+    struct ls_request_box *request, *response; /* what the handler holds of this request */
+};
+
+/* What the engine calls. */
+void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers);
+
+/* Frees what ls_engine.handler holds, when the connection is over. */
+void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e);
+
+#endif

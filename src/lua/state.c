@@ -1,0 +1,125 @@
+#include "lua/state.h"
+
+#include <errno.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/app.h"
+#include "lua/held.h"
+#include "lua/request.h"
+#include "lua/scripts.h"
+#include "lua/stdlib.h"
+
+enum { PAUSE_PERCENT = 1000 }; /* the next cycle at ten times the heap; Lua's own is 200 */
+
+static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
+{
+    struct ls_heap *heap = ctx;
+    if (!old)
+        old_size = 0; /* then it is a type's tag */
+    if (size == 0) {
+        free(old);
+        heap->used -= old_size;
+        return NULL;
+    }
+    if (size > old_size && heap->limit > 0 && heap->used + (size - old_size) > heap->limit) {
+        heap->refused = true;
+        return NULL;
+    }
+    void *at = realloc(old, size);
+    if (at)
+        heap->used += size - old_size;
+    return at;
+}
+
+struct loading { /* of the one protected call that does all */
+    struct ls_lua *lua;
+    const struct ls_lua_options *options;
+};
+
+static int load_all(lua_State *L)
+{
+    const struct loading *l = lua_touserdata(L, 1);
+    luaL_openlibs(L);
+    ls_stdlib_open(L);
+    ls_held_open(L);
+    ls_request_open(L);
+    ls_app_open(L, l->options->version);
+    if (l->options->scripts)
+        ls_scripts_run(L, l->options->scripts);
+    return 0;
+}
+
+static int with_traceback(lua_State *L)
+{
+    const char *message = lua_tostring(L, 1);
+    if (message)
+        luaL_traceback(L, L, message, 1);
+    else
+        luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+static int protected_load(struct ls_lua *lua, const struct ls_lua_options *options,
+                          struct ls_buffer *why)
+{
+    struct loading l = { lua, options };
+    lua_State *L = lua->L;
+    lua_pushcfunction(L, with_traceback);
+    lua_pushcfunction(L, load_all);
+    lua_pushlightuserdata(L, &l);
+    int status = lua_pcall(L, 1, 0, 1);
+    if (status != LUA_OK) {
+        const char *message = lua_tostring(L, -1);
+        ls_buffer_text(why, message ? message : "(an error that is no text)");
+    }
+    lua_settop(L, 0);
+    return status == LUA_OK ? 0 : status == LUA_ERRMEM ? -ENOMEM : -EINVAL;
+}
+
+int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct ls_buffer *why)
+{
+    struct ls_lua *lua = calloc(1, sizeof *lua);
+    *out = NULL;
+    if (!lua)
+        return -ENOMEM;
+    lua->router = options->router;
+    lua->log = options->log;
+    lua->dev = options->dev;
+    lua->L = lua_newstate(allocate, &lua->heap);
+    int err = lua->L ? 0 : -ENOMEM;
+    if (err == 0) {
+        *(struct ls_lua **)lua_getextraspace(lua->L) = lua;
+        err = protected_load(lua, options, why);
+    }
+    if (err < 0)
+        ls_lua_free(&lua);
+    *out = lua;
+    return err;
+}
+
+void ls_lua_free(struct ls_lua **lua)
+{
+    if (*lua && (*lua)->L)
+        lua_close((*lua)->L);
+    free(*lua);
+    *lua = NULL;
+}
+
+void ls_lua_settle(struct ls_lua *lua)
+{
+    lua_gc(lua->L, LUA_GCINC, PAUSE_PERCENT, 0, 0);
+    lua_gc(lua->L, LUA_GCCOLLECT);
+    lua_gc(lua->L, LUA_GCCOLLECT); /* what the first one finalized */
+}
+
+void ls_lua_serve(struct ls_lua *lua, uint64_t memory, void (*quit)(void *ctx, int status),
+                  void *ctx)
+{
+    lua->serving = true;
+    lua->quit = quit;
+    lua->quit_ctx = ctx;
+    lua->heap.limit = memory < SIZE_MAX - lua->heap.used ? lua->heap.used + (size_t)memory : 0;
+    ls_stdlib_reseed(lua->L);
+}

@@ -1,0 +1,57 @@
+/* The Lua state of a server: made in the supervisor, with every script loaded and compiled, and
+ * inherited by the workers. */
+#ifndef LS_LUA_STATE_H
+#define LS_LUA_STATE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <signal.h>
+
+#include "exchange/engine.h"
+
+struct ls_heap {
+    size_t used, limit; /* bytes; limit 0: none */
+    bool refused;       /* something was refused since this was last cleared */
+};
+
+struct ls_lua_options {
+    const char *scripts; /* folder; NULL: none */
+    struct ls_router *router;
+    const struct ls_log *log;
+    bool dev;
+    const char *version;
+};
+
+struct ls_lua {
+    lua_State *L;
+    struct ls_heap heap;
+    struct ls_router *router;
+    const struct ls_log *log;
+    bool dev;
+    bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
+    struct ls_engine *current; /* whose handler runs; NULL: none */
+    lua_State *volatile running; /* the coroutine that an interrupt has to reach */
+    volatile sig_atomic_t interrupted;
+    void (*quit)(void *ctx, int status); /* os.exit in a handler; does not return */
+    void *quit_ctx;
+};
+
+/* 0; -EINVAL when a script fails: `why` says where and how; -ENOMEM, or -errno of the folder.
+ * NULL in *lua after a failure. */
+int ls_lua_new(struct ls_lua **lua, const struct ls_lua_options *options, struct ls_buffer *why);
+void ls_lua_free(struct ls_lua **lua);
+
+/* Collects all garbage, and lets the next cycle begin only when the heap has grown several
+ * times: a cycle writes marks all over the pages that workers share. Before the first fork. */
+void ls_lua_settle(struct ls_lua *lua);
+
+/* In a worker: new random numbers, and `memory` bytes that its heap may grow by. */
+void ls_lua_serve(struct ls_lua *lua, uint64_t memory, void (*quit)(void *ctx, int status),
+                  void *ctx);
+
+static inline struct ls_lua *ls_lua_of(lua_State *L)
+{
+    return *(struct ls_lua **)lua_getextraspace(L);
+}
+
+#endif

@@ -1,0 +1,11 @@
+/* The few functions of Lua's standard library that have to know that they run in a server:
+ * os.exit, math.randomseed, coroutine.resume, wrap and close. All others are stock. */
+#ifndef LS_LUA_STDLIB_H
+#define LS_LUA_STDLIB_H
+
+#include "lua/state.h"
+
+void ls_stdlib_open(lua_State *L);   /* after luaL_openlibs; inside a protected call */
+void ls_stdlib_reseed(lua_State *L); /* random numbers of this process's own */
+
+#endif

@@ -1,0 +1,31 @@
+#include "lua/wait.h"
+
+#include <errno.h>
+
+#include "lua/handler.h"
+#include "lua/interrupt.h"
+
+void ls_wait_check(lua_State *L)
+{
+    struct ls_lua *lua = ls_lua_of(L);
+    if (lua->interrupted)
+        ls_interrupt_error(L);
+    if (!lua->current || lua->current->gone)
+        luaL_error(L, "the client has gone");
+}
+
+int ls_wait(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+    struct ls_lua *lua = ls_lua_of(L);
+    struct ls_engine *e = lua->current;
+    struct ls_call *call = e->handler;
+    if (e->driver->yields && L == call->thread && lua_isyieldable(L)) {
+        call->waits = true;
+        return lua_yieldk(L, 0, ctx, k);
+    }
+    int err = e->driver->block(e->driver, e, &e->need);
+    if (err < 0 && err != -EINTR)
+        ls_engine_gone(e);
+    ls_engine_enter_handler(e);
+    return k(L, LUA_OK, ctx);
+}

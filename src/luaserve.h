@@ -1,0 +1,99 @@
+/* luaserve: an embeddable web server that gives every client a process of its own.
+ *
+ *     struct luaserve_error error;
+ *     struct luaserve *server = luaserve_new(&error);
+ *     if (server && luaserve_config_file(server, "config.lua", &error) == 0 &&
+ *         luaserve_listen(server, &error) == 0)
+ *         luaserve_run(server, &error);
+ *     luaserve_free(&server);
+ *
+ * Functions that can fail return 0, or -1 with *error filled in; `error` may be NULL. After a
+ * failure the server can only be freed, unless the function says otherwise.
+ *
+ * A server belongs to the thread that made it; several servers may live in one process. The
+ * process should have one thread while a server runs, since it forks for every client. */
+#ifndef LUASERVE_H
+#define LUASERVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LUASERVE_API __attribute__((visibility("default")))
+
+struct luaserve; /* a server: its configuration, scripts, sockets and workers */
+
+/* Why something failed, in the codes of <sysexits.h>. */
+enum luaserve_code {
+    LUASERVE_OK = 0,
+    LUASERVE_USAGE = 64,       /* functions called in the wrong order */
+    LUASERVE_UNAVAILABLE = 69, /* an address cannot be bound */
+    LUASERVE_OS = 71,          /* the system refused: out of memory, of descriptors … */
+    LUASERVE_CONFIG = 78       /* a fault in the configuration or in a script */
+};
+
+struct luaserve_error {
+    enum luaserve_code code;
+    char text[4000]; /* one line for each fault, without a line feed at the end */
+};
+
+/* The version of the library, such as "0.1.0". */
+LUASERVE_API const char *luaserve_version(void);
+
+/* A server with the default configuration; NULL when memory is short. */
+LUASERVE_API struct luaserve *luaserve_new(struct luaserve_error *error);
+
+/* Takes over what a config file sets. All faults of the file are reported at once. Relative
+ * paths in it start from its folder. */
+LUASERVE_API int luaserve_config_file(struct luaserve *server, const char *path,
+                                      struct luaserve_error *error);
+
+/* Sets one key, by the dotted name that it has in config.lua ("port", "limits.wall"), written as
+ * there without quotes ("3000", "30s", "true"). A later call or file wins over an earlier one. A
+ * failure changes nothing. */
+LUASERVE_API int luaserve_set(struct luaserve *server, const char *key, const char *value,
+                              struct luaserve_error *error);
+
+/* Checks the configuration as a whole and runs the scripts, once; listens on nothing.
+ * luaserve_listen does this itself where it has not been done. */
+LUASERVE_API int luaserve_load(struct luaserve *server, struct luaserve_error *error);
+
+/* Calls `each` for every route of a loaded server, in the order of registration: methods such as
+ * "GET, POST", the pattern, and the script and line that it comes from. */
+LUASERVE_API void luaserve_routes(const struct luaserve *server,
+                                  void (*each)(void *ctx, const char *methods,
+                                               const char *pattern, const char *where),
+                                  void *ctx);
+
+/* Binds and listens on every address of the configuration; clients queue from here on. */
+LUASERVE_API int luaserve_listen(struct luaserve *server, struct luaserve_error *error);
+
+/* What is really listened on: the port of the first address that has one (1–65535; 0: none, or
+ * not listening), and the address number `index` (from 0) as a URL such as
+ * "http://127.0.0.1:3000" or "unix:/run/x.sock", NULL behind the last one. */
+LUASERVE_API uint16_t luaserve_port(const struct luaserve *server);
+LUASERVE_API const char *luaserve_address(const struct luaserve *server, size_t index);
+
+/* From now on SIGTERM and SIGINT stop luaserve_run gracefully, and a second one at once. For
+ * programs that are a server and nothing else, such as the command luaserve. */
+LUASERVE_API void luaserve_handle_signals(struct luaserve *server);
+
+/* Serves until it is stopped. Requests in flight may end within limits.drain_timeout; when this
+ * returns no worker is left. 0 after a stop. Blocks SIGCHLD meanwhile, and reaps the children
+ * of the calling process. */
+LUASERVE_API int luaserve_run(struct luaserve *server, struct luaserve_error *error);
+
+/* Makes luaserve_run stop gracefully. May be called from a signal handler of its process. */
+LUASERVE_API void luaserve_stop(struct luaserve *server);
+
+/* Closes and frees everything; *server is NULL afterwards. NULL may be freed. */
+LUASERVE_API void luaserve_free(struct luaserve **server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,203 @@
+/* The command luaserve. It uses nothing but luaserve.h: what it can, every program can. */
+#include <stdio.h>
+#include <string.h>
+
+#include "luaserve.h"
+
+static const char usage[] =
+    "usage: luaserve [check | routes] [CONFIG] [--port N] [--host ADDRESS] [--www DIR]\n"
+    "                [--scripts DIR] [--dev] [--set KEY=VALUE]\n"
+    "\n"
+    "Serves what CONFIG (a Lua file; by default config.lua, if there is one) says.\n"
+    "\n"
+    "  check              load the configuration and all scripts, listen on nothing\n"
+    "  routes             the same, and list the routes\n"
+    "\n"
+    "  --port N           listen on port N (0: any free one)\n"
+    "  --host ADDRESS     listen on this address, such as 127.0.0.1 or ::1\n"
+    "  --www DIR          files to serve\n"
+    "  --scripts DIR      scripts to run\n"
+    "  --dev              error pages show tracebacks\n"
+    "  --set KEY=VALUE    any key of config.lua, such as limits.wall=5s\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 stopped, 64 usage, 69 an address cannot be bound, 71 the system refused,\n"
+    "78 a fault in the configuration or a script.\n";
+
+enum { SETTINGS = 32 };
+
+struct options {
+    enum { SERVE, CHECK, ROUTES } task;
+    const char *config;
+    struct {
+        const char *key, *value;
+    } set[SETTINGS];
+    size_t set_count;
+};
+
+static int complain(const char *what, const char *about)
+{
+    fprintf(stderr, "luaserve: %s%s\n", what, about);
+    fprintf(stderr, "Try 'luaserve --help'.\n");
+    return LUASERVE_USAGE;
+}
+
+static int report(const struct luaserve_error *error)
+{
+    const char *line = error->text;
+    while (line) {
+        const char *end = strchr(line, '\n');
+        fprintf(stderr, "luaserve: %.*s\n", end ? (int)(end - line) : (int)strlen(line), line);
+        line = end ? end + 1 : NULL;
+    }
+    return (int)error->code;
+}
+
+/* ---- the command line ---- */
+
+static int add_setting(struct options *o, const char *key, const char *value)
+{
+    if (o->set_count == SETTINGS)
+        return complain("too many settings", "");
+    o->set[o->set_count].key = key;
+    o->set[o->set_count++].value = value;
+    return 0;
+}
+
+static int add_assignment(struct options *o, char *text)
+{
+    char *equals = strchr(text, '=');
+    if (!equals)
+        return complain("--set wants KEY=VALUE, found ", text);
+    *equals = '\0';
+    return add_setting(o, text, equals + 1);
+}
+
+/* The key that an option with a value sets; NULL if it is none. */
+static const char *key_of(const char *option)
+{
+    static const char *const keys[] = { "port", "host", "www", "scripts", "set" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(option + 2, keys[i]) == 0)
+            return keys[i];
+    return NULL;
+}
+
+/* An option at argv[*at], and its value, which may follow or stand behind a "=". */
+static int read_option(struct options *o, char **argv, int *at)
+{
+    char *option = argv[*at], *value = NULL;
+    if (strcmp(option, "--dev") == 0)
+        return add_setting(o, "dev", "true");
+    value = strchr(option, '=');
+    if (value)
+        *value++ = '\0';
+    const char *key = key_of(option);
+    if (!key)
+        return complain("unknown option ", option);
+    if (!value)
+        value = argv[++*at];
+    if (!value)
+        return complain("a value is missing behind ", option);
+    return strcmp(key, "set") == 0 ? add_assignment(o, value) : add_setting(o, key, value);
+}
+
+static int read_arguments(struct options *o, int argc, char **argv)
+{
+    int first = 1, err = 0;
+    if (argc > 1 && strcmp(argv[1], "check") == 0)
+        o->task = CHECK, first = 2;
+    else if (argc > 1 && strcmp(argv[1], "routes") == 0)
+        o->task = ROUTES, first = 2;
+    for (int i = first; i < argc && err == 0; i++) {
+        if (strncmp(argv[i], "--", 2) == 0)
+            err = read_option(o, argv, &i);
+        else if (argv[i][0] == '-')
+            err = complain("unknown option ", argv[i]);
+        else if (o->config)
+            err = complain("more than one config file: ", argv[i]);
+        else
+            o->config = argv[i];
+    }
+    return err;
+}
+
+/* ---- what is asked for ---- */
+
+static int exists(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (file)
+        fclose(file);
+    return file != NULL;
+}
+
+static int configure(struct luaserve *server, const struct options *o,
+                     struct luaserve_error *error)
+{
+    const char *path = o->config ? o->config : exists("config.lua") ? "config.lua" : NULL;
+    if (path && luaserve_config_file(server, path, error) < 0)
+        return -1;
+    for (size_t i = 0; i < o->set_count; i++)
+        if (luaserve_set(server, o->set[i].key, o->set[i].value, error) < 0)
+            return -1;
+    return 0;
+}
+
+static void print_route(void *ctx, const char *methods, const char *pattern, const char *where)
+{
+    (void)ctx;
+    printf("%-24s %-32s %s\n", methods, pattern, where);
+}
+
+static void print_ready(const struct luaserve *server)
+{
+    const char *url;
+    printf("luaserve %s listening on", luaserve_version());
+    for (size_t i = 0; (url = luaserve_address(server, i)) != NULL; i++)
+        printf(" %s", url);
+    printf("\n");
+    fflush(stdout);
+}
+
+static int serve(struct luaserve *server, struct luaserve_error *error)
+{
+    if (luaserve_listen(server, error) < 0)
+        return -1;
+    luaserve_handle_signals(server);
+    print_ready(server);
+    return luaserve_run(server, error);
+}
+
+static int perform(struct luaserve *server, const struct options *o,
+                   struct luaserve_error *error)
+{
+    if (configure(server, o, error) < 0)
+        return -1;
+    if (o->task == SERVE)
+        return serve(server, error);
+    if (luaserve_load(server, error) < 0)
+        return -1;
+    if (o->task == ROUTES)
+        luaserve_routes(server, print_route, NULL);
+    else
+        printf("luaserve: the configuration and all scripts are in order\n");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = { .task = SERVE };
+    struct luaserve_error error = { .code = LUASERVE_OK };
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return fputs(usage, stdout) < 0;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return printf("luaserve %s\n", luaserve_version()) < 0;
+    int err = read_arguments(&options, argc, argv);
+    if (err != 0)
+        return err;
+    struct luaserve *server = luaserve_new(&error);
+    int status = server && perform(server, &options, &error) == 0 ? 0 : report(&error);
+    luaserve_free(&server);
+    return status;
+}

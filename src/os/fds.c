@@ -1,0 +1,118 @@
+#include "os/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include "base/slice.h"
+#include "os/sys.h"
+
+struct directory_entry { /* linux_dirent64, which no header of libc has */
+    uint64_t inode;
+    int64_t next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+};
+
+static bool is_open(int fd)
+{
+    return ls_sys_fcntl(fd, F_GETFD, 0) >= 0;
+}
+
+/* The greatest number among the names of `len` bytes of entries, other than `but`; or `highest`. */
+static int highest_in(const char *entries, size_t len, int but, int highest)
+{
+    for (size_t at = 0; at < len;) {
+        const struct directory_entry *entry = (const void *)(entries + at);
+        uint64_t fd;
+        if (ls_slice_to_u64(ls_slice_of(entry->name), &fd) == 0 && (int)fd != but &&
+            (int)fd > highest)
+            highest = (int)fd;
+        at += entry->size;
+    }
+    return highest;
+}
+
+static int highest_listed(int directory)
+{
+    _Alignas(struct directory_entry) char entries[4096];
+    int highest = -EBADF;
+    long got;
+    while ((got = ls_sys_getdents64(directory, entries, sizeof entries)) > 0)
+        highest = highest_in(entries, (size_t)got, directory, highest);
+    return got < 0 ? (int)got : highest;
+}
+
+static int highest_asked(void)
+{
+    struct rlimit limit;
+    int err = ls_sys_prlimit64(0, RLIMIT_NOFILE, NULL, &limit);
+    if (err < 0)
+        return err;
+    int fd = limit.rlim_cur > INT32_MAX ? INT32_MAX : (int)limit.rlim_cur;
+    do
+        fd--;
+    while (fd >= 0 && !is_open(fd));
+    return fd >= 0 ? fd : -EBADF;
+}
+
+int ls_fds_highest(void)
+{
+    const struct ls_open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+    int directory = ls_sys_openat2(AT_FDCWD, "/proc/self/fd", &how, sizeof how);
+    if (directory < 0)
+        return highest_asked();
+    int highest = highest_listed(directory);
+    ls_sys_close(directory);
+    return highest;
+}
+
+int ls_fds_move(int fd, int lowest)
+{
+    int moved = ls_sys_fcntl(fd, F_DUPFD_CLOEXEC, (unsigned long)lowest);
+    if (moved >= 0)
+        ls_sys_close(fd);
+    return moved;
+}
+
+int ls_fds_make_ring(struct ls_fds *fds, int placeholder)
+{
+    int highest = ls_fds_highest();
+    if (highest < 0)
+        return highest;
+    fds->ring = highest + 1;
+    for (int entry = 0; entry < LS_FDS_RING; entry++) {
+        int err = ls_fds_clear(fds, entry, placeholder);
+        if (err < 0) {
+            while (entry-- > 0)
+                ls_sys_close(fds->ring + entry);
+            return err;
+        }
+    }
+    return 0;
+}
+
+int ls_fds_lend(const struct ls_fds *fds, int entry, int socket)
+{
+    int fd = ls_sys_dup3(socket, fds->ring + entry, O_CLOEXEC);
+    return fd < 0 ? fd : 0;
+}
+
+int ls_fds_clear(const struct ls_fds *fds, int entry, int placeholder)
+{
+    return ls_fds_lend(fds, entry, placeholder);
+}
+
+/* The first call copies only what lies below the part it closes: that is the whole point, and why
+ * it has to be the one above. */
+int ls_fds_detach(const struct ls_fds *fds, int entry)
+{
+    int own = fds->ring + entry;
+    int err = ls_sys_close_range((unsigned)own + 1, ~0U, CLOSE_RANGE_UNSHARE);
+    if (err == 0 && fds->shared_end < own)
+        err = ls_sys_close_range((unsigned)fds->shared_end, (unsigned)own - 1, 0);
+    return err < 0 ? err : own;
+}

@@ -1,0 +1,67 @@
+#include "os/process.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include "os/sys.h"
+
+void __gcov_dump(void) __attribute__((weak)); /* there in a coverage build only */
+
+int ls_fork_prepare(struct ls_fork *f)
+{
+    int err = ls_sys_prctl(PR_GET_TID_ADDRESS, (unsigned long)&f->tid, 0, 0, 0);
+    return err < 0 ? err : ls_sys_get_robust_list(0, &f->robust, &f->robust_len);
+}
+
+/* The inherited list names the parent's locks. Left as it is, the child's first robust lock would
+ * be linked to the parent's last one, and that may stand in memory that both share. */
+static void own_robust_list(const struct ls_fork *f)
+{
+    struct robust_list_head *head = f->robust;
+    if (!head) /* a libc that registers one when it is first needed */
+        return;
+    head->list.next = &head->list;
+    head->list_op_pending = NULL;
+    ls_sys_set_robust_list(head, f->robust_len);
+}
+
+int ls_fork(const struct ls_fork *f, unsigned long flags)
+{
+    const unsigned long how = SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    int pid = ls_sys_clone(how | flags, NULL, NULL, f->tid, 0);
+    if (pid == 0)
+        own_robust_list(f);
+    return pid;
+}
+
+void ls_process_exit(int status)
+{
+    fflush(NULL);
+    if (__gcov_dump)
+        __gcov_dump();
+    ls_sys_exit_group(status);
+}
+
+void ls_process_default_signals(void)
+{
+    const uint64_t none = 0;
+    ls_sys_on_signal(SIGCHLD, NULL, 0);
+    ls_sys_on_signal(SIGPIPE, NULL, 0);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &none, NULL); /* last: what was pending finds the default */
+}
+
+int64_t ls_process_raise_descriptors(void)
+{
+    struct rlimit limit;
+    int err = ls_sys_prlimit64(0, RLIMIT_NOFILE, NULL, &limit);
+    if (err == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        err = ls_sys_prlimit64(0, RLIMIT_NOFILE, &limit, NULL);
+    }
+    if (err < 0)
+        return err;
+    return limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
+}

@@ -1,0 +1,169 @@
+#include "server/budgets.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "os/sys.h"
+#include "server/incident.h"
+
+enum {
+    GRACE = 1000000,  /* µs from an interrupt, or a lost client, to the kill */
+    RESOLUTION = 10000 /* µs: how often we look at most */
+};
+
+/* The worker's whole process group; a worker that has none yet has started nothing. */
+void ls_budgets_kill(struct luaserve *s, uint32_t client)
+{
+    int pid = s->clients.all[client].pid;
+    if (pid > 0 && ls_sys_kill(-pid, SIGKILL) == -ESRCH)
+        ls_sys_kill(pid, SIGKILL);
+}
+
+static bool take(struct luaserve *s, uint32_t client, uint64_t word)
+{
+    struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    return ls_slot_move(slot, word, ls_slot_word(ls_slot_seq(word), LS_PHASE_TAKEN));
+}
+
+/* The worker's blocked call returns; it finds that the client is no longer its own, and goes. */
+static void wake(struct luaserve *s, uint32_t client, int how, uint64_t now)
+{
+    struct ls_client *c = &s->clients.all[client];
+    ls_sys_shutdown(c->fd, how);
+    c->kill_at = now + GRACE;
+}
+
+static void log_end(struct luaserve *s, uint32_t client, const char *what)
+{
+    const struct ls_client *c = &s->clients.all[client];
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    char id[17], peer[LS_ADDRESS_TEXT];
+    ls_incident_id(s, client, id);
+    ls_address_text(&c->peer, peer);
+    ls_log(&s->log, LS_LOG_WARN, "%s %s %s %s: %s (worker %d)", id, peer, slot->method,
+           slot->target, what, c->pid);
+}
+
+static void interrupt(struct luaserve *s, uint32_t client, uint64_t seq, uint64_t now)
+{
+    struct ls_client *c = &s->clients.all[client];
+    siginfo_t info = { .si_signo = LS_INTERRUPT_SIGNAL, .si_code = SI_QUEUE };
+    info.si_pid = s->worker.supervisor;
+    info.si_value.sival_ptr = &s->worker;
+    atomic_store(&ls_clients_slot(&s->clients, client)->interrupt, seq);
+    c->interrupted = seq;
+    c->kill_at = now + GRACE;
+    ls_sys_rt_sigqueueinfo(c->pid, LS_INTERRUPT_SIGNAL, &info);
+}
+
+/* First asked to end, then ended. */
+static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint64_t now)
+{
+    struct ls_client *c = &s->clients.all[client];
+    uint64_t seq = ls_slot_seq(word);
+    if (c->interrupted != seq) {
+        interrupt(s, client, seq, now);
+        return;
+    }
+    if (now < c->kill_at || !take(s, client, word))
+        return;
+    log_end(s, client, "handler did not end when interrupted: killed");
+    ls_incident_answer(s, client, 503);
+    ls_budgets_kill(s, client);
+}
+
+/* A sender makes progress as long as the client's side acknowledges bytes. */
+static bool progresses(struct luaserve *s, uint32_t client, uint64_t now)
+{
+    struct ls_client *c = &s->clients.all[client];
+    struct ls_traffic t;
+    ls_traffic_look(s, client, &t);
+    if (t.acknowledged <= c->acknowledged)
+        return false;
+    c->acknowledged = t.acknowledged;
+    atomic_store(&ls_clients_slot(&s->clients, client)->deadline, now + s->site.send_timeout);
+    return true;
+}
+
+static void time_out_request(struct luaserve *s, uint32_t client, uint64_t now)
+{
+    log_end(s, client, "request did not arrive in time");
+    ls_incident_answer(s, client, 408);
+    wake(s, client, SHUT_RD, now);
+}
+
+static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t now)
+{
+    switch (ls_slot_phase(word)) {
+    case LS_PHASE_HANDLER:
+        end_handler(s, client, word, now);
+        return;
+    case LS_PHASE_SEND:
+        if (progresses(s, client, now) || !take(s, client, word))
+            return;
+        log_end(s, client, "client does not read: connection cut");
+        s->clients.all[client].cut = true;
+        wake(s, client, SHUT_RDWR, now);
+        return;
+    case LS_PHASE_HEAD:
+    case LS_PHASE_BODY:
+        if (take(s, client, word))
+            time_out_request(s, client, now);
+        return;
+    default:
+        if (take(s, client, word))
+            wake(s, client, SHUT_RDWR, now);
+    }
+}
+
+/* Returns when to look at this client again; UINT64_MAX: its phase has no end. */
+static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
+{
+    struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    struct ls_client *c = &s->clients.all[client];
+    uint64_t word = atomic_load(&slot->word);
+    uint64_t deadline = atomic_load(&slot->deadline);
+    enum ls_phase phase = ls_slot_phase(word);
+    if (c->linger_until > 0)
+        return c->linger_until;
+    if (phase == LS_PHASE_TAKEN || phase == LS_PHASE_GONE) {
+        if (c->kill_at == 0)
+            c->kill_at = now + GRACE;
+        if (now >= c->kill_at)
+            ls_budgets_kill(s, client);
+        return c->kill_at > now ? c->kill_at : now + GRACE;
+    }
+    if (deadline == 0)
+        return UINT64_MAX;
+    if (deadline > now)
+        return deadline;
+    expire(s, client, word, now);
+    return c->kill_at > now ? c->kill_at : now + RESOLUTION;
+}
+
+uint64_t ls_budgets_look(struct luaserve *s, uint64_t now)
+{
+    uint64_t next = now + s->shortest; /* of phases that begin after this look */
+    if (s->clients.count == 0)
+        return 0;
+    for (uint32_t i = 0; i < s->clients.count; i++) {
+        uint64_t at = look(s, s->clients.active[i], now);
+        next = at < next ? at : next;
+    }
+    return next > now + RESOLUTION ? next : now + RESOLUTION;
+}
+
+void ls_budgets_close_idle(struct luaserve *s)
+{
+    uint64_t now = ls_clock_us();
+    for (uint32_t i = 0; i < s->clients.count; i++) {
+        uint32_t client = s->clients.active[i];
+        uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
+        struct ls_traffic t;
+        if (ls_slot_phase(word) != LS_PHASE_IDLE)
+            continue;
+        ls_traffic_look(s, client, &t);
+        if (!t.asked && take(s, client, word))
+            wake(s, client, SHUT_RDWR, now);
+    }
+}

@@ -1,0 +1,58 @@
+/* The supervisor's book of its clients: one entry a client, beside its slot in shared memory. */
+#ifndef LS_SERVER_CLIENTS_H
+#define LS_SERVER_CLIENTS_H
+
+#include "exchange/slot.h"
+#include "os/fds.h"
+#include "os/net.h"
+
+struct ls_client {
+    int fd;  /* our copy of its socket, kept until the worker is reaped and longer; -1: free */
+    int pid; /* of its worker; 0: reaped */
+    uint64_t number;         /* from 1 */
+    struct ls_address peer;
+    bool answered;           /* we wrote an answer: the client may still be sending */
+    bool cut;                /* the connection is to end with a reset */
+    uint64_t interrupted;    /* the request whose handler we interrupted */
+    uint64_t kill_at;        /* µs: when patience with the worker ends; 0: no hurry */
+    uint64_t linger_until;   /* µs: set once only its input is awaited; 0: not yet */
+    uint64_t acknowledged;   /* bytes, when the send time was last looked at */
+    uint32_t position;       /* in `active` */
+};
+
+/* What both sides see. */
+struct ls_shared {
+    _Atomic uint32_t draining; /* workers close after the response they are at */
+    struct ls_slot slots[];
+};
+
+struct ls_clients {
+    struct ls_client *all;
+    uint32_t *active; /* indexes of clients, the first `count`; behind them the free ones */
+    uint32_t count, max;
+    uint64_t served;  /* clients so far */
+    int64_t ring[LS_FDS_RING]; /* whose socket stands in which entry of the ring; -1: nobody's */
+    struct ls_shared *shared;
+    size_t shared_size;
+    int32_t *by_pid;  /* open addressing: index of the client, -1 free, -2 was used */
+    uint32_t pid_cap; /* a power of two */
+};
+
+int ls_clients_init(struct ls_clients *c, uint32_t max); /* 0 or -errno */
+void ls_clients_free(struct ls_clients *c);
+
+/* A free entry with a fresh slot; never called when count == max. */
+uint32_t ls_clients_add(struct ls_clients *c, int fd, const struct ls_address *peer);
+void ls_clients_remove(struct ls_clients *c, uint32_t index);
+void ls_clients_set_pid(struct ls_clients *c, uint32_t index, int pid);
+void ls_clients_unset_pid(struct ls_clients *c, uint32_t index);
+
+/* The client served by that process; -1: none of ours. */
+int64_t ls_clients_find(const struct ls_clients *c, int pid);
+
+static inline struct ls_slot *ls_clients_slot(const struct ls_clients *c, uint32_t index)
+{
+    return &c->shared->slots[index];
+}
+
+#endif

@@ -1,0 +1,105 @@
+#include "server/incident.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "os/sys.h"
+
+enum { TCP_STATE_CLOSE_WAIT = 8 }; /* the client's FIN has come; <netinet/tcp.h>'s number */
+
+/* TCP counts for us, whatever became of the worker: what it wrote shows even when it died before
+ * it could say so. A received FIN counts as one byte. */
+static bool look_tcp(int fd, const struct ls_slot *slot, struct ls_traffic *t)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    memset(&info, 0, sizeof info);
+    if (ls_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+        len < offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans)
+        return false;
+    uint64_t sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
+    uint64_t received = info.tcpi_bytes_received - (info.tcpi_state == TCP_STATE_CLOSE_WAIT);
+    t->answered = sent != atomic_load(&slot->settled_out);
+    t->asked = received > atomic_load(&slot->settled_in);
+    t->acknowledged = info.tcpi_bytes_acked;
+    return true;
+}
+
+/* Elsewhere the phase decides: it is SEND before the first byte is written. */
+static void look_phase(const struct ls_slot *slot, struct ls_traffic *t)
+{
+    enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
+    t->answered = phase == LS_PHASE_SEND;
+    t->asked = phase != LS_PHASE_IDLE && phase != LS_PHASE_START;
+}
+
+void ls_traffic_look(const struct luaserve *s, uint32_t client, struct ls_traffic *t)
+{
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    const struct ls_client *c = &s->clients.all[client];
+    *t = (struct ls_traffic){ .asked = false };
+    if (c->peer.name.any.sa_family == AF_UNIX || !look_tcp(c->fd, slot, t))
+        look_phase(slot, t);
+}
+
+void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17])
+{
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    uint64_t word = atomic_load(&slot->word), seq = ls_slot_seq(word);
+    enum ls_phase phase = ls_slot_phase(word);
+    bool between = phase == LS_PHASE_IDLE || phase == LS_PHASE_START;
+    ls_request_id(s->site.nonce, slot->client, seq + between, id);
+}
+
+static void build(struct ls_buffer *out, int status, const char *id, bool head_only)
+{
+    struct ls_response response = { .fields = { 0 } };
+    struct ls_buffer page = { 0 };
+    ls_response_page(status, (struct ls_slice){ id, 16 }, NULL, &page);
+    ls_response_field(&response, LS_SLICE("Content-Type"), LS_SLICE("text/html; charset=utf-8"));
+    if (status == 503)
+        ls_response_field(&response, LS_SLICE("Retry-After"), LS_SLICE("1"));
+    struct ls_framing f = { .status = status,
+                            .has_length = true,
+                            .length = page.len,
+                            .close = true,
+                            .now = ls_clock_wall(),
+                            .id = { id, 16 } };
+    ls_response_head(&response, &f, out);
+    if (!head_only)
+        ls_buffer_append(out, page.at, page.len);
+    out->failed |= page.failed;
+    ls_buffer_free(&page);
+    ls_response_free(&response);
+}
+
+/* One try that never waits: O_NONBLOCK belongs to the description that the worker shares. */
+static void send_answer(int fd, int status, const char *id, bool head_only)
+{
+    struct ls_buffer out = { 0 };
+    build(&out, status, id, head_only);
+    if (!out.failed)
+        ls_sys_sendto(fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    ls_buffer_free(&out);
+}
+
+void ls_incident_answer(struct luaserve *s, uint32_t client, int status)
+{
+    struct ls_client *c = &s->clients.all[client];
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    char id[17];
+    ls_incident_id(s, client, id);
+    send_answer(c->fd, status, id, strcmp(slot->method, "HEAD") == 0);
+    c->answered = true;
+}
+
+void ls_incident_turn_away(struct luaserve *s, int fd)
+{
+    char id[17];
+    ls_request_id(s->site.nonce, ++s->clients.served, 1, id);
+    send_answer(fd, 503, id, false);
+    ls_sys_shutdown(fd, SHUT_WR);
+}

@@ -1,0 +1,143 @@
+#include "server/reaper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "os/sys.h"
+#include "server/budgets.h"
+#include "server/incident.h"
+
+enum { DRAIN_BLOCKS = 64 }; /* of 4 KiB, thrown away at one go */
+
+static void close_client(struct luaserve *s, uint32_t client)
+{
+    struct ls_client *c = &s->clients.all[client];
+    if (c->cut) {
+        const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+        ls_sys_setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    int entry = (int)((c->number - 1) % LS_FDS_RING);
+    if (s->clients.ring[entry] == client) {
+        ls_fds_clear(&s->fds, entry, s->placeholder);
+        s->clients.ring[entry] = -1;
+    }
+    ls_sys_close(c->fd);
+    ls_clients_remove(&s->clients, client);
+}
+
+/* False at the end of input, or when the connection broke. */
+static bool throw_away(int fd)
+{
+    char block[4096];
+    for (int i = 0; i < DRAIN_BLOCKS; i++) {
+        long got = ls_sys_recvfrom(fd, block, sizeof block, MSG_DONTWAIT, NULL, NULL);
+        if (got == -EAGAIN)
+            return true;
+        if (got <= 0)
+            return false;
+    }
+    return true;
+}
+
+/* We have said our last, but a close with unread input would send a reset that overtakes it. */
+static void linger(struct luaserve *s, uint32_t client)
+{
+    struct ls_client *c = &s->clients.all[client];
+    struct epoll_event want = { .events = EPOLLIN, .data.u64 = (uint64_t)client << 32 | 1 };
+    ls_sys_shutdown(c->fd, SHUT_WR);
+    if (!throw_away(c->fd) || ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &want) < 0) {
+        close_client(s, client);
+        return;
+    }
+    c->linger_until = ls_clock_us() + s->site.linger_timeout;
+}
+
+void ls_reaper_drain(struct luaserve *s, uint32_t client)
+{
+    if (!throw_away(s->clients.all[client].fd))
+        close_client(s, client);
+}
+
+void ls_reaper_close_overdue(struct luaserve *s, uint64_t now)
+{
+    for (uint32_t i = s->clients.count; i-- > 0;) {
+        uint32_t client = s->clients.active[i];
+        uint64_t until = s->clients.all[client].linger_until;
+        if (until > 0 && now >= until)
+            close_client(s, client);
+    }
+}
+
+static void cause_text(const struct ls_slot *slot, int status, char *text, size_t size)
+{
+    if (slot->cause[0])
+        snprintf(text, size, "%s", slot->cause);
+    else if (WIFSIGNALED(status))
+        snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(text, size, "exit status %d", WEXITSTATUS(status));
+}
+
+static void log_death(struct luaserve *s, uint32_t client, int status, const char *told)
+{
+    const struct ls_client *c = &s->clients.all[client];
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
+    char id[17], peer[LS_ADDRESS_TEXT], cause[LS_SLOT_CAUSE];
+    ls_incident_id(s, client, id);
+    ls_address_text(&c->peer, peer);
+    cause_text(slot, status, cause, sizeof cause);
+    ls_log(&s->log, LS_LOG_ERROR, "%s %s %s %s: worker %d died: %s; phase %s; %s", id, peer,
+           slot->method, slot->target, c->pid, cause, ls_phase_name(phase), told);
+}
+
+/* A worker that ended in the middle of something: what its client still has to be told. */
+static void after_death(struct luaserve *s, uint32_t client, int status)
+{
+    struct ls_client *c = &s->clients.all[client];
+    struct ls_traffic t;
+    ls_traffic_look(s, client, &t);
+    if (t.answered) {
+        log_death(s, client, status, "connection cut");
+        c->cut = true;
+    } else if (t.asked) {
+        log_death(s, client, status, "answered 500");
+        ls_incident_answer(s, client, 500);
+    } else {
+        log_death(s, client, status, "no request in flight");
+    }
+}
+
+static void ended(struct luaserve *s, uint32_t client, int status)
+{
+    struct ls_client *c = &s->clients.all[client];
+    uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
+    enum ls_phase phase = ls_slot_phase(word);
+    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!well) /* whatever it had started goes with it */
+        ls_sys_kill(-c->pid, SIGKILL);
+    if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
+        after_death(s, client, status);
+    ls_clients_unset_pid(&s->clients, client);
+    if (c->answered)
+        linger(s, client);
+    else
+        close_client(s, client);
+}
+
+void ls_reaper_run(struct luaserve *s)
+{
+    struct rusage usage;
+    int status, pid;
+    while ((pid = ls_sys_wait4(-1, &status, WNOHANG, &usage)) > 0) {
+        int64_t client = ls_clients_find(&s->clients, pid);
+        if (client >= 0)
+            ended(s, (uint32_t)client, status);
+    }
+}

@@ -1,0 +1,16 @@
+/* The end of workers: why, what their client still has to be told, and when its socket closes. */
+#ifndef LS_SERVER_REAPER_H
+#define LS_SERVER_REAPER_H
+
+#include "server/server.h"
+
+/* Reaps every worker that has ended. */
+void ls_reaper_run(struct luaserve *s);
+
+/* Input on the socket of a client whose worker has gone: thrown away, to its end. */
+void ls_reaper_drain(struct luaserve *s, uint32_t client);
+
+/* Closes the clients that have lingered long enough. */
+void ls_reaper_close_overdue(struct luaserve *s, uint64_t now);
+
+#endif

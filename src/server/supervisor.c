@@ -1,0 +1,344 @@
+#include "server/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "os/fault.h"
+#include "os/sys.h"
+#include "server/budgets.h"
+#include "server/incident.h"
+#include "server/reaper.h"
+
+enum {
+    ACCEPTS = 32,          /* clients taken at one go, before we look at anything else */
+    ACCEPT_PAUSE = 100000, /* µs without accepting when the system is out of something */
+    RING_WAIT = 5000,      /* µs for a worker to cut itself loose, before we look again */
+    EVENTS = 64
+};
+
+/* What an epoll event is about: the low half of its data. */
+enum { ABOUT_LISTENER, ABOUT_CLIENT, ABOUT_SIGNAL };
+
+static uint64_t bit(int signal)
+{
+    return 1ull << (signal - 1);
+}
+
+/* ---- accepting ---- */
+
+static void set_accepting(struct luaserve *s, bool on)
+{
+    if (s->accepting == on)
+        return;
+    s->accepting = on;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        struct epoll_event e = { .events = on ? EPOLLIN : 0, .data.u64 = i << 32 | ABOUT_LISTENER };
+        ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_MOD, s->listeners[i].fd, &e);
+    }
+}
+
+static void pause_accepting(struct luaserve *s, const char *what, int err)
+{
+    ls_log(&s->log, LS_LOG_ERROR, "%s: %s; trying again in %d ms", what, strerror(-err),
+           ACCEPT_PAUSE / 1000);
+    s->accept_again = ls_clock_us() + ACCEPT_PAUSE;
+    set_accepting(s, false);
+}
+
+/* An entry is used again once its worker has a descriptor table of its own; that takes the
+ * worker's first microseconds, so entries are given out in turn. */
+static int take_ring_entry(struct luaserve *s)
+{
+    int entry = (int)(s->clients.served % LS_FDS_RING);
+    const struct timespec wait = { .tv_nsec = RING_WAIT * 1000 };
+    int64_t holder;
+    while ((holder = s->clients.ring[entry]) >= 0) {
+        struct ls_slot *slot = ls_clients_slot(&s->clients, (uint32_t)holder);
+        if (atomic_load(&slot->detached))
+            break;
+        ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAIT, 0, &wait, NULL, 0);
+        ls_reaper_run(s); /* it may have died before it came to that */
+    }
+    return entry;
+}
+
+static void give_up(struct luaserve *s, uint32_t client, int entry, int err)
+{
+    int fd = s->clients.all[client].fd;
+    ls_fds_clear(&s->fds, entry, s->placeholder);
+    ls_clients_remove(&s->clients, client);
+    ls_incident_turn_away(s, fd);
+    ls_sys_close(fd);
+    pause_accepting(s, "cannot fork a worker", err);
+}
+
+static void spawn(struct luaserve *s, int fd, const struct ls_address *peer)
+{
+    int entry = take_ring_entry(s);
+    uint32_t client = ls_clients_add(&s->clients, fd, peer);
+    struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    atomic_store(&slot->deadline, ls_clock_us() + s->site.idle_timeout);
+    s->clients.ring[entry] = -1;
+    int err = ls_fds_lend(&s->fds, entry, fd);
+    fflush(NULL);
+    int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
+    if (pid == 0)
+        ls_worker_main(s, client, entry);
+    if (pid < 0) {
+        give_up(s, client, entry, pid);
+        return;
+    }
+    s->clients.ring[entry] = client;
+    ls_clients_set_pid(&s->clients, client, pid);
+    if (s->log.level <= LS_LOG_DEBUG) {
+        char text[LS_ADDRESS_TEXT];
+        ls_address_text(peer, text);
+        ls_log(&s->log, LS_LOG_DEBUG, "new connection from %s: worker %d", text, pid);
+    }
+}
+
+/* Descriptors below the ring's end are inherited by workers: no client may sit there. */
+static int lift(struct luaserve *s, int fd)
+{
+    int lowest = s->fds.ring + LS_FDS_RING;
+    int lifted = fd >= lowest ? fd : ls_fds_move(fd, lowest);
+    if (lifted < 0)
+        ls_sys_close(fd);
+    return lifted;
+}
+
+static void accept_clients(struct luaserve *s, int listener)
+{
+    struct ls_address peer;
+    for (int i = 0; i < ACCEPTS && s->clients.count < s->clients.max && s->accepting; i++) {
+        int fd = ls_net_accept(listener, &peer);
+        if (fd == -EAGAIN)
+            return;
+        if (fd == -EINTR || fd == -ECONNABORTED || fd == -EPROTO)
+            continue;
+        if (fd >= 0)
+            fd = lift(s, fd);
+        if (fd >= 0)
+            spawn(s, fd, &peer);
+        else
+            pause_accepting(s, "cannot accept a client", fd);
+    }
+}
+
+/* ---- stopping ---- */
+
+static void begin_drain(struct luaserve *s)
+{
+    ls_log(&s->log, LS_LOG_INFO, "stopping: %u clients", s->clients.count);
+    set_accepting(s, false);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        ls_sys_close(s->listeners[i].fd);
+        s->listeners[i].fd = -1;
+    }
+    s->listening = false;
+    s->drain_until = ls_clock_us() + s->config.limits.drain_timeout;
+    atomic_store(&s->clients.shared->draining, 1);
+}
+
+static void kill_all(struct luaserve *s)
+{
+    for (uint32_t i = 0; i < s->clients.count; i++)
+        ls_budgets_kill(s, s->clients.active[i]);
+}
+
+static void read_signals(struct luaserve *s)
+{
+    struct signalfd_siginfo got[8];
+    long len = ls_sys_read(s->signals, got, sizeof got);
+    for (long i = 0; (i + 1) * (long)sizeof *got <= len; i++)
+        if (got[i].ssi_signo == SIGTERM || got[i].ssi_signo == SIGINT)
+            s->stop++;
+    ls_reaper_run(s);
+}
+
+static bool drained(struct luaserve *s, uint64_t now)
+{
+    if (s->stop == 0)
+        return false;
+    if (s->listening)
+        begin_drain(s);
+    if (s->clients.count == 0)
+        return true;
+    ls_budgets_close_idle(s);
+    if (s->stop > 1 || now >= s->drain_until)
+        kill_all(s);
+    return false;
+}
+
+/* ---- the loop ---- */
+
+static int timeout_ms(struct luaserve *s, uint64_t now, uint64_t next)
+{
+    if (s->accept_again > 0 && (next == 0 || s->accept_again < next))
+        next = s->accept_again;
+    if (s->stop > 0 && (next == 0 || next > now + 20000))
+        next = now + 20000;
+    if (next == 0)
+        return -1;
+    return next <= now ? 0 : (int)((next - now + 999) / 1000);
+}
+
+static void handle(struct luaserve *s, const struct epoll_event *e)
+{
+    uint32_t index = (uint32_t)(e->data.u64 >> 32);
+    switch (e->data.u64 & 0xffffffff) {
+    case ABOUT_LISTENER:
+        if (s->listening)
+            accept_clients(s, s->listeners[index].fd);
+        break;
+    case ABOUT_CLIENT:
+        if (s->clients.all[index].linger_until > 0)
+            ls_reaper_drain(s, index);
+        break;
+    default:
+        read_signals(s);
+    }
+}
+
+static void loop(struct luaserve *s)
+{
+    struct epoll_event events[EVENTS];
+    uint64_t next = 0, now = ls_clock_us();
+    while (!drained(s, now)) {
+        int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout_ms(s, now, next), NULL);
+        for (int i = 0; i < count; i++)
+            handle(s, &events[i]);
+        now = ls_clock_us();
+        if (next == 0 || now >= next || s->clients.count == 0) {
+            ls_reaper_close_overdue(s, now);
+            next = ls_budgets_look(s, now);
+        }
+        if (s->accept_again > 0 && now >= s->accept_again)
+            s->accept_again = 0;
+        set_accepting(s, s->listening && s->accept_again == 0 &&
+                             s->clients.count < s->clients.max);
+    }
+}
+
+/* ---- beginning and end ---- */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t shortest_budget(const struct luaserve *s)
+{
+    const struct ls_site *site = &s->site;
+    uint64_t shortest = least(site->head_timeout, site->body_timeout);
+    shortest = least(shortest, least(site->idle_timeout, site->send_timeout));
+    shortest = least(shortest, least(site->linger_timeout, site->wall));
+    for (size_t i = 0; i < ls_router_count(s->router); i++)
+        if (ls_router_at(s->router, i)->wall > 0)
+            shortest = least(shortest, ls_router_at(s->router, i)->wall);
+    return shortest;
+}
+
+static int watch(struct luaserve *s, int fd, uint64_t data)
+{
+    struct epoll_event e = { .events = EPOLLIN, .data.u64 = data };
+    return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+static int open_placeholder(void)
+{
+    struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC };
+    return ls_sys_openat2(AT_FDCWD, "/dev/null", &how, sizeof how);
+}
+
+/* Everything that only the supervisor uses comes to lie directly above what workers share. */
+static int lay_out(struct luaserve *s, uint64_t mask)
+{
+    int highest = ls_fds_highest();
+    if (highest < 0)
+        return highest;
+    s->fds.shared_end = highest + 1;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        int moved = ls_fds_move(s->listeners[i].fd, s->fds.shared_end);
+        if (moved < 0)
+            return moved;
+        s->listeners[i].fd = moved;
+    }
+    int *own[] = { &s->epoll, &s->signals, &s->placeholder };
+    *own[0] = ls_sys_epoll_create1(EPOLL_CLOEXEC);
+    *own[1] = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    *own[2] = open_placeholder();
+    for (int i = 0; i < 3; i++) {
+        int moved = *own[i] < 0 ? *own[i] : ls_fds_move(*own[i], s->fds.shared_end);
+        if (moved < 0)
+            return moved;
+        *own[i] = moved;
+    }
+    return ls_fds_make_ring(&s->fds, s->placeholder);
+}
+
+static int watch_all(struct luaserve *s)
+{
+    int err = watch(s, s->signals, ABOUT_SIGNAL);
+    for (size_t i = 0; i < s->listener_count && err == 0; i++)
+        err = watch(s, s->listeners[i].fd, i << 32 | ABOUT_LISTENER);
+    s->accepting = err == 0;
+    return err;
+}
+
+static int prepare(struct luaserve *s, uint64_t mask)
+{
+    ls_process_raise_descriptors();
+    int err = ls_fork_prepare(&s->fork);
+    if (err == 0)
+        err = ls_clients_init(&s->clients, (uint32_t)s->config.processes.max_clients);
+    if (err == 0)
+        err = ls_worker_prepare(s);
+    if (err == 0)
+        err = lay_out(s, mask);
+    if (err == 0)
+        err = watch_all(s);
+    if (err < 0)
+        return err;
+    s->site.draining = &s->clients.shared->draining;
+    s->shortest = shortest_budget(s);
+    ls_lua_settle(s->lua);
+    ls_fault_become(LS_FAULT_SUPERVISOR);
+    return 0;
+}
+
+static void close_ring(struct luaserve *s)
+{
+    if (s->fds.ring > 0)
+        ls_sys_close_range((unsigned)s->fds.ring, (unsigned)s->fds.ring + LS_FDS_RING - 1, 0);
+    int *own[] = { &s->epoll, &s->signals, &s->placeholder };
+    for (int i = 0; i < 3; i++) {
+        if (*own[i] >= 0)
+            ls_sys_close(*own[i]);
+        *own[i] = -1;
+    }
+}
+
+int ls_supervisor_run(struct luaserve *s)
+{
+    uint64_t mask = bit(SIGCHLD), before;
+    if (s->own_signals)
+        mask |= bit(SIGTERM) | bit(SIGINT);
+    ls_sys_rt_sigprocmask(SIG_BLOCK, &mask, &before);
+    int err = prepare(s, mask);
+    if (err == 0)
+        loop(s);
+    close_ring(s);
+    ls_engine_free(&s->worker.engine);
+    ls_clients_free(&s->clients);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &before, NULL);
+    return err;
+}

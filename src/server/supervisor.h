@@ -1,0 +1,10 @@
+/* The parent: waits, accepts, forks, reaps, closes. It never waits for a client. */
+#ifndef LS_SERVER_SUPERVISOR_H
+#define LS_SERVER_SUPERVISOR_H
+
+#include "server/server.h"
+
+/* Serves until s->stop is set and the last worker is gone. 0, or -errno when it cannot begin. */
+int ls_supervisor_run(struct luaserve *s);
+
+#endif

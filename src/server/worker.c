@@ -1,0 +1,218 @@
+#include "server/worker.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "exchange/answer.h"
+#include "lua/handler.h"
+#include "lua/interrupt.h"
+#include "os/fault.h"
+#include "os/sys.h"
+#include "server/server.h"
+#include "server/transfer.h"
+
+/* ---- the slot ---- */
+
+static void copy_cut(char *to, size_t size, struct ls_slice text)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+    memcpy(to, text.at, len);
+    to[len] = '\0';
+}
+
+static void describe_request(struct ls_worker *w, const struct ls_engine *e)
+{
+    if (w->described == e->seq || !e->in.at)
+        return;
+    w->described = e->seq;
+    copy_cut(w->slot->method, LS_SLOT_METHOD, ls_span_slice(e->in.at, e->head.method_token));
+    copy_cut(w->slot->target, LS_SLOT_TARGET, ls_span_slice(e->in.at, e->head.target));
+}
+
+static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
+                  uint64_t deadline)
+{
+    struct ls_worker *w = (struct ls_worker *)d;
+    uint64_t word = ls_slot_word(e->seq, phase);
+    if (phase == LS_PHASE_HANDLER || phase == LS_PHASE_SEND)
+        describe_request(w, e);
+    if (phase == LS_PHASE_IDLE)
+        atomic_store_explicit(&w->slot->settled_in, w->received, memory_order_relaxed);
+    atomic_store_explicit(&w->slot->deadline, deadline, memory_order_release);
+    if (word != w->word && !ls_slot_move(w->slot, w->word, word))
+        return false;
+    w->word = word;
+    return true;
+}
+
+/* ---- meeting needs ---- */
+
+/* With the interrupt blocked up to the wait itself, none can slip in between. */
+static int wait_until(struct ls_worker *w, uint64_t until)
+{
+    const uint64_t blocked = 1ull << (LS_INTERRUPT_SIGNAL - 1), open = 0;
+    int err = 0;
+    ls_sys_rt_sigprocmask(SIG_BLOCK, &blocked, NULL);
+    uint64_t now = ls_clock_us();
+    if (w->lua->interrupted) {
+        err = -EINTR;
+    } else if (now < until) {
+        struct timespec left = { (time_t)((until - now) / 1000000),
+                                 (long)((until - now) % 1000000 * 1000) };
+        err = ls_sys_ppoll(NULL, 0, &left, &open);
+    }
+    ls_sys_rt_sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+    return err;
+}
+
+static void say_all(struct ls_worker *w)
+{
+    if (!w->said_all)
+        ls_sys_shutdown(w->fd, SHUT_WR);
+    w->said_all = true;
+}
+
+static int meet_input(struct ls_worker *w, const struct ls_need *need)
+{
+    if (need->phase == LS_PHASE_LINGER)
+        say_all(w);
+    long got = ls_transfer_in(w->fd, &w->engine);
+    if (got > 0)
+        w->received += (uint64_t)got;
+    return got < 0 ? (int)got : 0;
+}
+
+static int meet_output(struct ls_worker *w)
+{
+    struct ls_engine *e = &w->engine;
+    long sent = ls_transfer_out(w->fd, e);
+    if (sent < 0)
+        return (int)sent;
+    w->sent += (uint64_t)sent;
+    if (!ls_output_pending(&e->out) && !ls_answer_begun(e))
+        atomic_store_explicit(&w->slot->settled_out, w->sent, memory_order_release);
+    return 0;
+}
+
+static int meet(struct ls_worker *w, const struct ls_need *need)
+{
+    switch (need->kind) {
+    case LS_NEED_INPUT:
+        return meet_input(w, need);
+    case LS_NEED_OUTPUT:
+        return meet_output(w);
+    case LS_NEED_TIME:
+        return wait_until(w, need->until);
+    case LS_NEED_END:
+    default:
+        return 0;
+    }
+}
+
+/* Output that a handler waits for is written whole: nobody else uses the time. */
+static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need)
+{
+    struct ls_worker *w = (struct ls_worker *)d;
+    int err;
+    do
+        err = meet(w, need);
+    while ((err == 0 || err == -EINTR) && need->kind == LS_NEED_OUTPUT &&
+           ls_output_pending(&e->out));
+    return err;
+}
+
+/* ---- signals ---- */
+
+/* The signal carries the address of our own struct ls_worker, which is the same in the supervisor
+ * that sends it; the slot says which request is meant. */
+static void on_interrupt(int signal, siginfo_t *info, void *context)
+{
+    struct ls_worker *w = info->si_value.sival_ptr;
+    (void)signal, (void)context;
+    if (info->si_code != SI_QUEUE || info->si_pid != w->supervisor)
+        return;
+    if (w->word == ls_slot_word(atomic_load(&w->slot->interrupt), LS_PHASE_HANDLER))
+        ls_interrupt_raise(w->lua);
+}
+
+/* A handler, and not SIG_IGN, since programs that a handler starts would inherit that. */
+static void on_pipe(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info, (void)context;
+}
+
+/* ---- life ---- */
+
+static void quit(void *ctx, int status)
+{
+    struct ls_worker *w = ctx;
+    snprintf(w->slot->cause, sizeof w->slot->cause, "os.exit(%d)", status);
+    ls_process_exit(status);
+}
+
+static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slot *slot)
+{
+    atomic_store(&slot->detached, 1);
+    ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
+    ls_fault_become(LS_FAULT_WORKER);
+    ls_sys_setpgid(0, 0);
+    w->slot = slot;
+    w->lua = s->lua;
+    w->word = atomic_load(&slot->word);
+    ls_lua_serve(s->lua, s->config.limits.memory, quit, w);
+    ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
+    ls_sys_on_signal(SIGPIPE, on_pipe, SA_RESTART);
+    const uint64_t none = 0;
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void serve(struct ls_worker *w)
+{
+    for (;;) {
+        struct ls_need need = ls_engine_step(&w->engine);
+        if (need.kind == LS_NEED_END)
+            return;
+        int err = meet(w, &need);
+        if (err == -EIO)
+            ls_engine_tear(&w->engine);
+        else if (err < 0 && err != -EINTR)
+            ls_engine_gone(&w->engine);
+    }
+}
+
+static void peer_of(const struct ls_client *client, struct ls_peer *peer)
+{
+    char text[LS_ADDRESS_TEXT];
+    ls_address_ip(&client->peer, text);
+    copy_cut(peer->ip, sizeof peer->ip, ls_slice_of(text));
+    peer->port = ls_address_port(&client->peer);
+}
+
+_Noreturn void ls_worker_main(struct luaserve *s, uint32_t index, int entry)
+{
+    struct ls_worker *w = &s->worker;
+    struct ls_peer peer;
+    w->fd = ls_fds_detach(&s->fds, entry);
+    if (w->fd < 0)
+        ls_sys_exit_group(LUASERVE_OS);
+    become_worker(s, w, ls_clients_slot(&s->clients, index));
+    peer_of(&s->clients.all[index], &peer);
+    ls_engine_open(&w->engine, s->clients.all[index].number, &peer);
+    serve(w);
+    if (!w->engine.gone)
+        say_all(w);
+    ls_process_exit(0);
+}
+
+int ls_worker_prepare(struct luaserve *s)
+{
+    struct ls_worker *w = &s->worker;
+    *w = (struct ls_worker){ .fd = -1, .supervisor = ls_sys_getpid() };
+    w->driver = (struct ls_driver){ .enter = enter, .block = block };
+    return ls_engine_init(&w->engine, &s->site, &w->driver);
+}

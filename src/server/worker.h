@@ -1,0 +1,34 @@
+/* The worker of mode "fork": one process, one client, from its first byte until it leaves. The
+ * driver of the engine that simply blocks. */
+#ifndef LS_SERVER_WORKER_H
+#define LS_SERVER_WORKER_H
+
+#include <signal.h>
+
+#include "exchange/engine.h"
+#include "lua/state.h"
+
+struct luaserve;
+
+enum { LS_INTERRUPT_SIGNAL = SIGURG }; /* ignored by default: harmless where nobody expects it */
+
+struct ls_worker {
+    struct ls_driver driver; /* first: the engine knows the worker by it */
+    struct ls_engine engine;
+    struct ls_slot *slot;
+    struct ls_lua *lua;
+    uint64_t word;     /* what we last wrote to the slot: nobody else changes it but to take it */
+    uint64_t described; /* the request whose method and target the slot holds */
+    uint64_t received, sent; /* bytes on this connection */
+    int fd, supervisor;      /* the client's socket, and our parent's pid */
+    bool said_all;           /* SHUT_WR is done */
+};
+
+/* In the supervisor, before the first fork: what all workers have in common is made once.
+ * 0 or -errno. */
+int ls_worker_prepare(struct luaserve *s);
+
+/* In the child: serves the client, whose socket is in ring entry `entry`, and ends the process. */
+_Noreturn void ls_worker_main(struct luaserve *s, uint32_t client, int entry);
+
+#endif
