@@ -1,6 +1,8 @@
 # luaserve: `make run` serves, `make test` tests; `make help` lists the rest.
 
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 NASM    ?= nasm
 BUILD   ?= build/release
 BIN     ?= luaserve
@@ -44,7 +46,7 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/asm/%.o: asm/%.asm Makefile
+$(BUILD)/asm/%.o: asm/%.asm asm/abi.inc asm/nr.inc Makefile
 	@mkdir -p $(@D)
 	$(NASM) $(NFLAGS) -MD $(@:.o=.d) -o $@ $<
 

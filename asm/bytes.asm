@@ -17,5 +17,3 @@
 
            SWAP ls_htons
            SWAP ls_ntohs
-
-           NO_EXECUTABLE_STACK

@@ -110,5 +110,3 @@ ls_sys_gated:
            mov rsi, [rsi + 1 * ARG]     ; last: it was the array
            syscall
            ret
-
-           NO_EXECUTABLE_STACK

@@ -1,40 +1,16 @@
-/* Every stub of asm/sys.asm: a result, an error, and what order its arguments have. All tests run
- * twice, the second time through a gate, which has to see and to pass on the same arguments. */
-#include "unit.h"
+/* The stubs for files, memory, sockets and waiting: a result, an error, and what order the arguments
+ * have. All tests run twice, the second time through a gate. */
+#include "stubs.h"
 
 #include <arpa/inet.h>
-#include <asm/unistd_64.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/futex.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-#include "base/slice.h"
-#include "os/sys.h"
-
-enum { ERRNO_BEFORE = 7777, CLOSED = 9999, DEADLINE_S = 60 };
-
-/* The call gives -error, and libc's errno is what it was. */
-#define CHECK_FAILS(call, error)                                                                   \
-    do {                                                                                           \
-        errno = ERRNO_BEFORE;                                                                      \
-        CHECK_INT(call, -(error));                                                                 \
-        CHECK_INT(errno, ERRNO_BEFORE);                                                            \
-    } while (0)
 
 __asm__(".section .rodata\n"
         "nr_text: .incbin \"asm/nr.inc\"\n"
@@ -44,11 +20,6 @@ extern const char nr_text[];
 
 static const struct ls_open_how for_reading = { .flags = O_RDONLY | O_CLOEXEC };
 static const struct ls_open_how nameless = { .flags = O_RDWR | O_TMPFILE, .mode = 0600 };
-
-static bool under_valgrind(void)
-{
-    return getenv("VALGRIND") != NULL;
-}
 
 /* A nameless file that holds 0123456789, its offset at 0. */
 static int digits_file(void)
@@ -84,73 +55,14 @@ static int bound_socket(int type, struct sockaddr_in *name)
 
 /* ---- the numbers and the bytes ---- */
 
-#define NUMBER(name)                                                                               \
-    {                                                                                              \
-#name, __NR_##name                                                                         \
-    }
-
-static const struct {
-    const char *name;
-    int number;
-} numbers[] = {
-    NUMBER(socket),
-    NUMBER(setsockopt),
-    NUMBER(getsockopt),
-    NUMBER(getsockname),
-    NUMBER(bind),
-    NUMBER(listen),
-    NUMBER(accept4),
-    NUMBER(connect),
-    NUMBER(shutdown),
-    NUMBER(sendto),
-    NUMBER(recvfrom),
-    NUMBER(sendfile),
-    NUMBER(openat2),
-    NUMBER(fstat),
-    NUMBER(lseek),
-    NUMBER(getdents64),
-    NUMBER(unlink),
-    NUMBER(read),
-    NUMBER(readv),
-    NUMBER(write),
-    NUMBER(writev),
-    NUMBER(dup),
-    NUMBER(dup3),
-    NUMBER(fcntl),
-    NUMBER(close),
-    NUMBER(close_range),
-    NUMBER(ppoll),
-    NUMBER(epoll_create1),
-    NUMBER(epoll_ctl),
-    NUMBER(epoll_pwait),
-    NUMBER(clone),
-    NUMBER(wait4),
-    NUMBER(kill),
-    NUMBER(rt_sigaction),
-    NUMBER(rt_sigprocmask),
-    NUMBER(rt_sigreturn),
-    NUMBER(rt_sigqueueinfo),
-    NUMBER(signalfd4),
-    NUMBER(getpid),
-    NUMBER(setpgid),
-    NUMBER(prctl),
-    NUMBER(prlimit64),
-    NUMBER(get_robust_list),
-    NUMBER(futex),
-    NUMBER(set_robust_list),
-    NUMBER(getrandom),
-    NUMBER(mmap),
-    NUMBER(munmap),
-    NUMBER(exit_group),
-};
-
 static int number_of(const char *name)
 {
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        if (strcmp(numbers[i].name, name) == 0)
-            return numbers[i].number;
+    for (int i = 0; i < STUBS; i++) {
+        if (strcmp(stubs[i].name, name) == 0)
+            return stubs[i].number;
     }
-    return -1;
+    return strcmp(name, "rt_sigreturn") == 0 ? __NR_rt_sigreturn
+                                             : -1; /* no stub's: the restorer's */
 }
 
 static void numbers_are_the_kernels(void)
@@ -165,12 +77,15 @@ static void numbers_are_the_kernels(void)
         CHECK_INT(number, number_of(name));
         found++;
     }
-    CHECK_INT(found, sizeof numbers / sizeof *numbers);
+    CHECK_INT(found, STUBS + 1);
 }
+
+unsigned wide_htons(unsigned port) __asm__("ls_htons"); /* all of the register, in and out */
 
 static void ports_change_their_byte_order(void)
 {
     CHECK_INT(ls_htons(3000), 0xB80B);
+    CHECK_INT(wide_htons(0xFFFF0BB8), 0xB80B);
     for (unsigned port = 0; port <= UINT16_MAX; port++) {
         if (ls_htons((uint16_t)port) != htons((uint16_t)port) ||
             ls_ntohs((uint16_t)port) != ntohs((uint16_t)port))
@@ -257,6 +172,22 @@ static void descriptors_are_duplicated_and_closed(void)
     CHECK_INT(ls_sys_close_range(600, 601, 0), 0);
     CHECK_FAILS(ls_sys_fcntl(601, F_GETFD, 0), EBADF);
     CHECK_FAILS(ls_sys_close_range(2, 1, 0), EINVAL);
+}
+
+static void mmap_takes_six_arguments(void)
+{
+    enum { PAGE = 4096 };
+    int fd = digits_file();
+    CHECK_INT(ls_sys_lseek(fd, PAGE, SEEK_SET), PAGE);
+    CHECK_INT(ls_sys_write(fd, "second", 6), 6);
+    char *page = ls_sys_mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, PAGE);
+    CHECK_INT(ls_sys_bad(page), 0);
+    CHECK(memcmp(page, "second", 6) == 0);
+    page[0] = 'S';
+    CHECK_INT(ls_sys_munmap(page, PAGE), 0);
+    CHECK_FAILS(ls_sys_bad(ls_sys_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, CLOSED, 0)), EBADF);
+    CHECK_FAILS(ls_sys_munmap((void *)1, PAGE), EINVAL);
+    ls_sys_close(fd);
 }
 
 /* ---- sockets ---- */
@@ -378,190 +309,6 @@ static void epoll_reports_events(void)
     ls_sys_close(epoll);
 }
 
-static void futex_takes_six_arguments(void)
-{
-    uint32_t a = 5, b = 0;
-    const struct timespec soon = { 0, 1000 };
-    const int set = FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 0);
-    CHECK_INT(ls_sys_futex(&a, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
-    CHECK_INT(ls_sys_futex(&a, FUTEX_WAKE_OP, 1, NULL, &b, (uint32_t)set), 0);
-    CHECK_INT(b, 7);
-    CHECK_INT(ls_sys_futex(&a, FUTEX_CMP_REQUEUE, 1, NULL, &b, 5), 0);
-    CHECK_FAILS(ls_sys_futex(&a, FUTEX_CMP_REQUEUE, 1, NULL, &b, 6), EAGAIN);
-    CHECK_FAILS(ls_sys_futex(&a, FUTEX_WAIT, 6, &soon, NULL, 0), EAGAIN);
-    CHECK_FAILS(ls_sys_futex(&a, FUTEX_WAIT, 5, &soon, NULL, 0), ETIMEDOUT);
-}
-
-/* ---- processes and signals ---- */
-
-static void clone_and_wait4_carry_tids_and_status(void)
-{
-    int here = 0, there = 0, status = 0, pid = 0;
-    struct rusage usage = { 0 };
-    const unsigned long how = SIGCHLD | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID;
-    pid = ls_sys_clone(how, NULL, &here, &there, 0);
-    if (pid == 0)
-        ls_sys_exit_group(there == ls_sys_getpid() ? 42 : 1);
-    CHECK(pid > 0);
-    CHECK_INT(here, pid);
-    CHECK_INT(there, 0);
-    CHECK_INT(ls_sys_setpgid(CLOSED, -1), -EINVAL);
-    CHECK_INT(ls_sys_wait4(pid, &status, 0, &usage), pid);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
-    CHECK(usage.ru_minflt > 0);
-    CHECK_FAILS(ls_sys_wait4(-1, &status, 0, NULL), ECHILD);
-    if (!under_valgrind())
-        CHECK_FAILS(ls_sys_clone(CLONE_THREAD, NULL, NULL, NULL, 0), EINVAL);
-}
-
-static void setpgid_makes_a_group(void)
-{
-    int status = 0, pid = ls_sys_clone(SIGCHLD, NULL, NULL, NULL, 0);
-    if (pid == 0) {
-        ls_sys_ppoll(NULL, 0, &(struct timespec) { DEADLINE_S, 0 }, NULL);
-        ls_sys_exit_group(1);
-    }
-    CHECK_INT(ls_sys_setpgid(pid, 0), 0);
-    CHECK_INT(getpgid(pid), pid);
-    CHECK_FAILS(ls_sys_setpgid(pid, -1), EINVAL);
-    CHECK_INT(ls_sys_kill(-pid, SIGTERM), 0);
-    CHECK_INT(ls_sys_wait4(pid, &status, 0, NULL), pid);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
-    CHECK_FAILS(ls_sys_kill(pid, 0), ESRCH);
-}
-
-static volatile sig_atomic_t handled, sender;
-
-static void remember(int signal, siginfo_t *info, void *context)
-{
-    handled = signal;
-    sender = context ? info->si_pid : -1;
-}
-
-static void handlers_run_and_return(void)
-{
-    struct ls_sigaction old = { 0 };
-    const struct ls_sigaction ignore = { .handler = LS_SIG_IGN };
-    CHECK_INT(ls_sys_on_signal(SIGUSR1, remember, SA_RESTART), 0);
-    CHECK_INT(ls_sys_kill(ls_sys_getpid(), SIGUSR1), 0);
-    CHECK_INT(handled, SIGUSR1);
-    CHECK_INT(sender, ls_sys_getpid());
-    CHECK_INT(ls_sys_rt_sigaction(SIGUSR1, &ignore, &old), 0);
-    CHECK(old.handler == remember && (old.flags & SA_RESTART) && (old.flags & SA_SIGINFO));
-    CHECK_INT(old.mask, 0);
-    CHECK_INT(ls_sys_kill(ls_sys_getpid(), SIGUSR1), 0);
-    CHECK_INT(ls_sys_on_signal(SIGUSR1, NULL, 0), 0);
-    CHECK_FAILS(ls_sys_on_signal(SIGKILL, remember, 0), EINVAL);
-    CHECK_FAILS(ls_sys_rt_sigaction(999, NULL, &old), EINVAL);
-    handled = 0;
-}
-
-static void signals_queue_behind_the_mask(void)
-{
-    const uint64_t usr2 = 1ULL << (SIGUSR2 - 1);
-    uint64_t before = 0, now = 0;
-    struct signalfd_siginfo got;
-    siginfo_t info = { 0 };
-    info.si_code = SI_QUEUE;
-    info.si_pid = ls_sys_getpid();
-    info.si_value.sival_int = 4711;
-    CHECK_INT(ls_sys_rt_sigprocmask(SIG_BLOCK, &usr2, &before), 0);
-    CHECK_INT(ls_sys_rt_sigprocmask(SIG_BLOCK, NULL, &now), 0);
-    CHECK(now == (before | usr2));
-    int fd = ls_sys_signalfd4(-1, &usr2, SFD_NONBLOCK | SFD_CLOEXEC);
-    CHECK_INT(ls_sys_fcntl(fd, F_GETFD, 0), FD_CLOEXEC);
-    CHECK_FAILS(ls_sys_read(fd, &got, sizeof got), EAGAIN);
-    CHECK_INT(ls_sys_rt_sigqueueinfo(ls_sys_getpid(), SIGUSR2, &info), 0);
-    CHECK_INT(ls_sys_read(fd, &got, sizeof got), sizeof got);
-    CHECK(got.ssi_signo == SIGUSR2 && got.ssi_int == 4711);
-    CHECK_INT(ls_sys_rt_sigprocmask(SIG_SETMASK, &before, NULL), 0);
-    CHECK_FAILS(ls_sys_rt_sigprocmask(99, &usr2, NULL), EINVAL);
-    CHECK_FAILS(ls_sys_signalfd4(fd, &usr2, 1), EINVAL);
-    CHECK_FAILS(ls_sys_rt_sigqueueinfo(ls_sys_getpid(), 999, &info), EINVAL);
-    ls_sys_close(fd);
-}
-
-static void masks_hold_while_waiting(void)
-{
-    const uint64_t none = 0, usr1 = 1ULL << (SIGUSR1 - 1);
-    const struct timespec long_enough = { DEADLINE_S, 0 };
-    struct epoll_event event;
-    uint64_t before;
-    int epoll = ls_sys_epoll_create1(0);
-    ls_sys_on_signal(SIGUSR1, remember, 0);
-    ls_sys_rt_sigprocmask(SIG_BLOCK, &usr1, &before);
-    ls_sys_kill(ls_sys_getpid(), SIGUSR1);
-    CHECK_INT(handled, 0);
-    CHECK_FAILS(ls_sys_ppoll(NULL, 0, &long_enough, &none), EINTR);
-    CHECK_INT(handled, SIGUSR1);
-    ls_sys_kill(ls_sys_getpid(), SIGUSR1);
-    CHECK_FAILS(ls_sys_epoll_pwait(epoll, &event, 1, DEADLINE_S * 1000, &none), EINTR);
-    ls_sys_rt_sigprocmask(SIG_SETMASK, &before, NULL);
-    ls_sys_on_signal(SIGUSR1, NULL, 0);
-    ls_sys_close(epoll);
-    handled = 0;
-}
-
-/* ---- the process itself ---- */
-
-static void limits_and_names_are_read_and_set(void)
-{
-    struct rlimit limit = { 0, 0 }, same;
-    void *head = NULL;
-    size_t len = 0;
-    char name[16] = "";
-    CHECK_INT(ls_sys_getpid(), getpid());
-    CHECK_INT(getrlimit(RLIMIT_STACK, &same), 0);
-    CHECK_INT(ls_sys_prlimit64(0, RLIMIT_STACK, NULL, &limit), 0);
-    CHECK(limit.rlim_cur == same.rlim_cur && limit.rlim_max == same.rlim_max);
-    CHECK_INT(ls_sys_prlimit64(0, RLIMIT_STACK, &limit, NULL), 0);
-    CHECK_FAILS(ls_sys_prlimit64(0, 99, NULL, &limit), EINVAL);
-    CHECK_INT(ls_sys_prctl(PR_SET_NAME, (unsigned long)"sys_test", 0, 0, 0), 0);
-    CHECK_INT(ls_sys_prctl(PR_GET_NAME, (unsigned long)name, 0, 0, 0), 0);
-    CHECK(strcmp(name, "sys_test") == 0);
-    CHECK_FAILS(ls_sys_prctl(PR_GET_SECCOMP + 1000, 0, 0, 0, 0), EINVAL);
-    CHECK_INT(ls_sys_get_robust_list(0, &head, &len), 0);
-    CHECK(len == sizeof(struct robust_list_head) && head);
-    CHECK_INT(ls_sys_set_robust_list(head, len), 0);
-    CHECK_FAILS(ls_sys_set_robust_list(head, 1), EINVAL);
-    CHECK_FAILS(ls_sys_get_robust_list(0x3FFFFFFF, &head, &len), ESRCH);
-}
-
-static void prctl_takes_five_arguments(void)
-{
-    if (under_valgrind())
-        return;
-    CHECK_INT(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    CHECK_FAILS(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 1, 0, 0), EINVAL);
-    CHECK_FAILS(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 1, 0), EINVAL);
-    CHECK_FAILS(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 1), EINVAL);
-}
-
-static void randomness_differs(void)
-{
-    uint64_t a = 0, b = 0;
-    CHECK_INT(ls_sys_getrandom(&a, sizeof a, 0), sizeof a);
-    CHECK_INT(ls_sys_getrandom(&b, 7, 0), 7);
-    CHECK(a != b && b >> 56 == 0);
-    CHECK_FAILS(ls_sys_getrandom(&a, sizeof a, 0x8000), EINVAL);
-}
-
-static void mmap_takes_six_arguments(void)
-{
-    enum { PAGE = 4096 };
-    int fd = digits_file();
-    CHECK_INT(ls_sys_lseek(fd, PAGE, SEEK_SET), PAGE);
-    CHECK_INT(ls_sys_write(fd, "second", 6), 6);
-    char *page = ls_sys_mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, PAGE);
-    CHECK_INT(ls_sys_bad(page), 0);
-    CHECK(memcmp(page, "second", 6) == 0);
-    page[0] = 'S';
-    CHECK_INT(ls_sys_munmap(page, PAGE), 0);
-    CHECK_FAILS(ls_sys_bad(ls_sys_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, CLOSED, 0)), EBADF);
-    CHECK_FAILS(ls_sys_munmap((void *)1, PAGE), EINVAL);
-    ls_sys_close(fd);
-}
-
 /* ---- the same through a gate ---- */
 
 static void all_hold_through_a_gate(void);
@@ -579,54 +326,13 @@ static const struct unit_test tests[] = {
     { "sendfile moves from an offset", sendfile_moves_from_an_offset },
     { "ppoll waits with a mask", ppoll_waits_with_a_mask },
     { "epoll reports events", epoll_reports_events },
-    { "futex takes six arguments", futex_takes_six_arguments },
-    { "clone and wait4 carry tids and status", clone_and_wait4_carry_tids_and_status },
-    { "setpgid makes a group", setpgid_makes_a_group },
-    { "handlers run and return", handlers_run_and_return },
-    { "signals queue behind the mask", signals_queue_behind_the_mask },
-    { "masks hold while waiting", masks_hold_while_waiting },
-    { "limits and names are read and set", limits_and_names_are_read_and_set },
-    { "prctl takes five arguments", prctl_takes_five_arguments },
-    { "randomness differs", randomness_differs },
     { "mmap takes six arguments", mmap_takes_six_arguments },
     { "all of that holds through a gate", all_hold_through_a_gate },
 };
 
-struct counting {
-    struct ls_sys_gate gate;
-    bool misaligned;
-    bool seen[512]; /* by number */
-};
-
-/* Its own frame tells how the stub left the stack: 16 bytes aligned before the call. */
-static long count_and_pass(struct ls_sys_gate *gate, long nr, const long args[6])
-{
-    struct counting *counting = (struct counting *)gate;
-    counting->misaligned |= (uintptr_t)__builtin_frame_address(0) % 16 != 0;
-    counting->seen[nr] = true;
-    return ls_sys_raw(nr, args);
-}
-
 static void all_hold_through_a_gate(void)
 {
-    static struct counting counting = { .gate = { count_and_pass } };
-    ls_sys_gate = &counting.gate;
-    for (size_t i = 0; tests[i].run != all_hold_through_a_gate; i++)
-        tests[i].run();
-    int pid = ls_sys_clone(SIGCHLD, NULL, NULL, NULL, 0), status = 0;
-    if (pid == 0)
-        ls_sys_exit_group(counting.seen[__NR_clone] ? 7 : 1);
-    CHECK_INT(ls_sys_wait4(pid, &status, 0, NULL), pid);
-    CHECK_INT(WEXITSTATUS(status), 7);
-    ls_sys_gate = NULL;
-    counting.seen[__NR_exit_group] = true;   /* in the children only: the clone's status is 42 */
-    counting.seen[__NR_rt_sigreturn] = true; /* no stub */
-    CHECK(!counting.misaligned);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !under_valgrind(); i++) {
-        if (!counting.seen[numbers[i].number])
-            fprintf(stderr, "not seen: %s\n", numbers[i].name);
-        CHECK(counting.seen[numbers[i].number]);
-    }
+    check_through_gate(tests, all_hold_through_a_gate, SYS_TEST);
 }
 
 int main(void)

@@ -2,9 +2,11 @@
  * It knows no key: what an entry means is the receiver's business (server/config.c).
  *
  * The file sees no globals but `env` (the environment variables, read-only) and Lua's pure
- * standard library (string, table, math, utf8, and the basic functions that neither read files
- * nor load code). A file that does not end (an endless loop) or that asks for more than 16 MiB
- * is a fault like any other. */
+ * standard library: string, table, math, utf8, and of the basic functions those that neither
+ * read files nor load code nor print. (Not xpcall, nor a metatable with __gc: no hook can end
+ * what runs there.) A file that does not end (an endless loop) or that asks for more than 16 MiB
+ * is a fault like any other. A single call of a C function that takes for ever, such as
+ * string.find with a hostile pattern, is not ended. */
 #ifndef LS_LUA_CONFIGFILE_H
 #define LS_LUA_CONFIGFILE_H
 
@@ -22,14 +24,18 @@ struct ls_config_value {
 };
 
 /* `key` is dotted: "port", "limits.wall", "listen[1]"; an array's elements come in order, each as
- * a key of its own. A table value is announced (type TABLE) before its entries; the receiver
- * answers true to have its entries too. A key that is no string or array index comes as
- * "limits.<boolean key>" with type OTHER. */
+ * a key of its own, then the named entries in the order of their names. A table value is
+ * announced (type TABLE) before its entries; the receiver answers true to have its entries too.
+ * A name that is no identifier is written as in Lua, on one line: `limits["a b"]`. A key that is
+ * no string or integer comes as "limits.<boolean key>" with type OTHER. */
 typedef bool ls_config_entry(void *ctx, const char *key, const struct ls_config_value *value);
 
-/* 0; or -EINVAL (syntax or runtime error, result that is no table), -ENOENT … (file), -ENOMEM,
- * with one line in `fault`, which begins with the path. */
+/* 0; or -EINVAL (syntax or runtime error, result that is no table), -ENOENT … (file), -EFBIG (over
+ * 16 MiB), -ENOMEM, with one line in `fault`, which begins with the path. */
 int ls_configfile_read(const char *path, ls_config_entry *entry, void *ctx,
                        struct ls_buffer *fault);
+
+/* Appends `text` on one line: control bytes as \xHH, "..." behind the first `most` bytes. */
+void ls_configfile_plain(struct ls_buffer *b, struct ls_slice text, size_t most);
 
 #endif

@@ -1,21 +1,24 @@
-/* What config.lua, luaserve_set and the command line say: one table (in config.c) names each key
+/* What config.lua, luaserve_set and the command line say: one table (in schema.c) names each key
  * with its type, range, default and unit; everything that validates, explains or lists keys
  * reads that table.
  *
  * Durations are a number of seconds or "500ms", "10s", "5m", "1h"; kept in microseconds.
- * Sizes are bytes or "64K", "1M", "4G" (powers of 1024). Relative paths are relative to the
- * folder of config.lua, or to the working directory where no file was read. */
+ * Sizes are bytes or "64K", "1M", "4G" (powers of 1024). Relative paths in a file, and the default
+ * ones once a file was read, start from its folder; those given to ls_config_set start from the
+ * working directory. */
 #ifndef LS_SERVER_CONFIG_H
 #define LS_SERVER_CONFIG_H
 
 #include "base/buffer.h"
 #include "base/log.h"
 
-enum { LS_CONFIG_LISTENERS = 16 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 24 };
+
+enum ls_config_mode { LS_MODE_FORK };
 
 struct ls_config {
     char *file; /* the config file read last; NULL if none */
-    char *dir;  /* its folder, which relative paths start from; NULL: the working directory */
+    char *dir;  /* its folder; NULL: the working directory */
 
     char *host;    /* "0.0.0.0": a numeric IPv4 or IPv6 address */
     uint64_t port; /* 0–65535; 0: any free one */
@@ -28,7 +31,7 @@ struct ls_config {
     bool dev;
 
     struct {
-        char *mode; /* "fork" */
+        enum ls_config_mode mode;
         uint64_t max_clients;
     } processes;
 
@@ -43,6 +46,8 @@ struct ls_config {
         enum ls_log_level level;
         char *file; /* "-": standard error */
     } log;
+
+    unsigned char origin[LS_CONFIG_KEYS]; /* private: who set a key last, in schema's order */
 };
 
 /* Every field its default. 0 or -ENOMEM. */
@@ -56,15 +61,17 @@ void ls_config_free(struct ls_config *c); /* all zero afterwards; an all-zero on
 int ls_config_read(struct ls_config *c, const char *path, struct ls_buffer *faults);
 
 /* One key by its dotted name ("limits.wall"), the value written as in config.lua without quotes
- * ("30s", "true", "3000"). Results as above. */
+ * ("30s", "true", "3000"), elements of a list with commas or blanks between them. Results as
+ * above, but that a failure changes nothing and faults name no file. */
 int ls_config_set(struct ls_config *c, const char *key, const char *value,
                   struct ls_buffer *faults);
 
-/* What can only be judged when all is known: named folders that are missing, host and listen
- * addresses that are none. Also resolves relative paths. 0 or -EINVAL with faults. */
+/* What can only be judged when all is known: named folders that are missing. 0 or -EINVAL with
+ * faults. */
 int ls_config_finish(struct ls_config *c, struct ls_buffer *faults);
 
-/* "10s" and "64K", also numbers in text ("2.5"): 0, -EINVAL, or -ERANGE when it does not fit. */
+/* "10s", "1.5h" and a number of seconds in text ("2.5"); "64K" and "65536", whole numbers alone.
+ * 0, -EINVAL, or -ERANGE when it does not fit. */
 int ls_duration_parse(struct ls_slice text, uint64_t *microseconds);
 int ls_size_parse(struct ls_slice text, uint64_t *bytes);
 

@@ -1,0 +1,155 @@
+-- The supervisor's books: processes, descriptors, stops.
+local spec = require "luaserve.spec"
+local socket = require "socket"
+
+local source = [[
+  local app = require "luaserve"
+  app:get("/ok", function() return "ok" end)
+  app:get("/slow", function() app.sleep("300ms"); return "slow" end)
+  app:get("/fds", function()
+    local list = {}
+    for line in io.popen("ls -l /proc/" .. (io.open "/proc/self/stat"):read "n" .. "/fd"):lines() do
+      list[#list + 1] = line
+    end
+    return { text = table.concat(list, "\n") }
+  end)
+]]
+
+local function start(config, options)
+  options = options or {}
+  options.config = config or {}
+  options.scripts = { ["app.lua"] = source }
+  return spec.start(options)
+end
+
+local function lines(command)
+  local pipe = io.popen(command)
+  local text = pipe:read "*a"
+  pipe:close()
+  return select(2, text:gsub("\n", ""))
+end
+
+local function children(server) return lines("pgrep -P " .. server.pid) end
+local function descriptors(server) return lines("ls /proc/" .. server.pid .. "/fd") end
+
+-- Waits until the condition holds; the clock only bounds it.
+local function eventually(condition)
+  local deadline = socket.gettime() + 10
+  while not condition() do
+    if socket.gettime() > deadline then return false end
+    socket.select(nil, nil, 0.01)
+  end
+  return true
+end
+
+describe("the supervisor", function()
+  it("serves 2,000 clients one after another and 200 at once, and is as before", function()
+    local server = start { processes = { max_clients = 300 } }
+    server:get "/ok"
+    assert.is_true(eventually(function() return children(server) == 0 end))
+    local before = descriptors(server)
+    for _ = 1, 2000 do assert.equal("ok", server:get("/ok").body) end
+    local clients = {}
+    for i = 1, 200 do clients[i] = server:client() end
+    for i = 1, 200 do clients[i]:send "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n" end
+    for i = 1, 200 do assert.equal("ok", clients[i]:receive_response().body) end
+    assert.is_true(eventually(function() return children(server) == 200 end))
+    for i = 1, 200 do clients[i]:close() end
+    assert.is_true(eventually(function() return children(server) == 0 end))
+    assert.is_true(eventually(function() return descriptors(server) == before end))
+    assert.equal(0, server:stop())
+  end)
+
+  it("gives a worker no other client's socket, however many there are", function()
+    local server = start { processes = { max_clients = 300 } }
+    local others = {}
+    for i = 1, 100 do
+      others[i] = server:client()
+      others[i]:request { path = "/ok" }
+    end
+    local text = server:get("/fds").body
+    assert.equal(1, select(2, text:gsub("socket:", "")))
+    for i = 1, 100 do others[i]:close() end
+    server:stop()
+  end)
+
+  it("lets clients wait when the house is full, and serves them then", function()
+    local server = start { processes = { max_clients = 2 } }
+    local one, two = server:client(), server:client()
+    one:request { path = "/ok" }
+    two:request { path = "/ok" }
+    local three = server:client()
+    three:send "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert.equal(2, children(server))
+    one:close()
+    assert.equal("ok", three:receive_response().body)
+    two:close()
+    three:close()
+    server:stop()
+  end)
+
+  for _, signal in ipairs { "TERM", "INT" } do
+    it("lets a request in flight end at SIG" .. signal .. ", and exits 0", function()
+      local server = start()
+      local client, idle = server:client(), server:client()
+      idle:request { path = "/ok" }
+      client:send "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+      assert.is_true(eventually(function() return children(server) == 2 end))
+      server:signal(signal)
+      local response = client:receive_response()
+      assert.equal("slow", response.body)
+      assert.equal("close", response.headers.connection)
+      assert.equal("", idle:receive "*a")
+      assert.equal(0, server:wait())
+      client:close()
+      idle:close()
+    end)
+  end
+
+  it("ends what does not end within drain_timeout", function()
+    local server = start { limits = { drain_timeout = "100ms" } }
+    local client = server:client()
+    client:send "GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert.is_true(eventually(function() return children(server) == 1 end))
+    server:signal "TERM"
+    assert.equal(0, server:wait())
+    client:close()
+  end)
+
+  it("survives that clone fails: a 503 with Retry-After, then service", function()
+    local server = start({}, { env = { LUASERVE_FAULT = "supervisor/clone:2:EAGAIN" } })
+    assert.equal(200, server:get("/ok").status)
+    local response = server:get "/ok"
+    assert.equal(503, response.status)
+    assert.equal("1", response.headers["retry-after"])
+    assert.truthy(server:log "cannot fork a worker")
+    assert.equal(200, server:get("/ok").status)
+    server:stop()
+  end)
+
+  it("survives that accept fails", function()
+    local server = start({}, { env = { LUASERVE_FAULT = "supervisor/accept4:1:EMFILE" } })
+    assert.equal(200, server:get("/ok").status)
+    assert.truthy(server:log "cannot accept a client")
+    server:stop()
+  end)
+
+  it("answers though each write is short", function()
+    local server = start({}, { env = { LUASERVE_FAULT = "worker/write:1+:short" } })
+    assert.equal("ok", server:get("/ok").body)
+    server:stop()
+  end)
+
+  it("reads though each read is short or interrupted", function()
+    local server = start({}, { env = { LUASERVE_FAULT = "worker/read:1:EINTR,worker/read:2+:short" } })
+    assert.equal("ok", server:get("/ok").body)
+    server:stop()
+  end)
+
+  it("gives a clean answer when a worker cannot cut itself loose", function()
+    local server = start({}, { env = { LUASERVE_FAULT = "worker/close_range:1:ENOMEM,close_range:1:ENOMEM" } })
+    local response = server:get "/ok"
+    assert.equal(500, response.status)
+    server:stop()
+  end)
+end)

@@ -1,0 +1,209 @@
+/* The stubs for processes, signals and the process itself: see sys_test.c. */
+#include "stubs.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* ---- processes and signals ---- */
+
+static void clone_and_wait4_carry_tids_and_status(void)
+{
+    int here = 0, there = 0, status = 0, pid = 0;
+    struct rusage usage = { 0 };
+    const unsigned long how = SIGCHLD | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID;
+    pid = ls_sys_clone(how, NULL, &here, &there, 0);
+    if (pid == 0)
+        ls_sys_exit_group(there == ls_sys_getpid() ? 42 : 1);
+    CHECK(pid > 0);
+    CHECK_INT(here, pid);
+    CHECK_INT(there, 0);
+    CHECK_INT(ls_sys_setpgid(CLOSED, -1), -EINVAL);
+    CHECK_INT(ls_sys_wait4(pid, &status, 0, &usage), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+    CHECK(usage.ru_minflt > 0);
+    CHECK_FAILS(ls_sys_wait4(-1, &status, 0, NULL), ECHILD);
+    if (!under_valgrind())
+        CHECK_FAILS(ls_sys_clone(CLONE_THREAD, NULL, NULL, NULL, 0), EINVAL);
+}
+
+static void setpgid_makes_a_group(void)
+{
+    int status = 0, pid = ls_sys_clone(SIGCHLD, NULL, NULL, NULL, 0);
+    if (pid == 0) {
+        ls_sys_ppoll(NULL, 0, &(struct timespec) { DEADLINE_S, 0 }, NULL);
+        ls_sys_exit_group(1);
+    }
+    CHECK_INT(ls_sys_setpgid(pid, 0), 0);
+    CHECK_INT(getpgid(pid), pid);
+    CHECK_FAILS(ls_sys_setpgid(pid, -1), EINVAL);
+    CHECK_INT(ls_sys_kill(-pid, SIGTERM), 0);
+    CHECK_INT(ls_sys_wait4(pid, &status, 0, NULL), pid);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    CHECK_FAILS(ls_sys_kill(pid, 0), ESRCH);
+}
+
+static volatile sig_atomic_t handled, sender;
+
+static void remember(int signal, siginfo_t *info, void *context)
+{
+    handled = signal;
+    sender = context ? info->si_pid : -1;
+}
+
+static void handlers_run_and_return(void)
+{
+    struct ls_sigaction old = { 0 };
+    const struct ls_sigaction ignore = { .handler = LS_SIG_IGN };
+    CHECK_INT(ls_sys_on_signal(SIGUSR1, remember, SA_RESTART), 0);
+    CHECK_INT(ls_sys_kill(ls_sys_getpid(), SIGUSR1), 0);
+    CHECK_INT(handled, SIGUSR1);
+    CHECK_INT(sender, ls_sys_getpid());
+    CHECK_INT(ls_sys_rt_sigaction(SIGUSR1, &ignore, &old), 0);
+    CHECK(old.handler == remember && (old.flags & SA_RESTART) && (old.flags & SA_SIGINFO));
+    CHECK_INT(old.mask, 0);
+    CHECK_INT(ls_sys_kill(ls_sys_getpid(), SIGUSR1), 0);
+    CHECK_INT(ls_sys_on_signal(SIGUSR1, NULL, 0), 0);
+    CHECK_FAILS(ls_sys_on_signal(SIGKILL, remember, 0), EINVAL);
+    CHECK_FAILS(ls_sys_rt_sigaction(999, NULL, &old), EINVAL);
+    handled = 0;
+}
+
+static void signals_queue_behind_the_mask(void)
+{
+    const uint64_t usr2 = 1ULL << (SIGUSR2 - 1);
+    uint64_t before = 0, now = 0;
+    struct signalfd_siginfo got;
+    siginfo_t info = { 0 };
+    info.si_code = SI_QUEUE;
+    info.si_pid = ls_sys_getpid();
+    info.si_value.sival_int = 4711;
+    CHECK_INT(ls_sys_rt_sigprocmask(SIG_BLOCK, &usr2, &before), 0);
+    CHECK_INT(ls_sys_rt_sigprocmask(SIG_BLOCK, NULL, &now), 0);
+    CHECK(now == (before | usr2));
+    int fd = ls_sys_signalfd4(-1, &usr2, SFD_NONBLOCK | SFD_CLOEXEC);
+    CHECK_INT(ls_sys_fcntl(fd, F_GETFD, 0), FD_CLOEXEC);
+    CHECK_FAILS(ls_sys_read(fd, &got, sizeof got), EAGAIN);
+    CHECK_INT(ls_sys_rt_sigqueueinfo(ls_sys_getpid(), SIGUSR2, &info), 0);
+    CHECK_INT(ls_sys_read(fd, &got, sizeof got), sizeof got);
+    CHECK(got.ssi_signo == SIGUSR2 && got.ssi_int == 4711);
+    CHECK_INT(ls_sys_rt_sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    CHECK_FAILS(ls_sys_rt_sigprocmask(99, &usr2, NULL), EINVAL);
+    CHECK_FAILS(ls_sys_signalfd4(fd, &usr2, 1), EINVAL);
+    CHECK_FAILS(ls_sys_rt_sigqueueinfo(ls_sys_getpid(), 999, &info), EINVAL);
+    ls_sys_close(fd);
+}
+
+static void masks_hold_while_waiting(void)
+{
+    const uint64_t none = 0, usr1 = 1ULL << (SIGUSR1 - 1);
+    const struct timespec long_enough = { DEADLINE_S, 0 };
+    struct epoll_event event;
+    uint64_t before;
+    int epoll = ls_sys_epoll_create1(0);
+    ls_sys_on_signal(SIGUSR1, remember, 0);
+    ls_sys_rt_sigprocmask(SIG_BLOCK, &usr1, &before);
+    ls_sys_kill(ls_sys_getpid(), SIGUSR1);
+    CHECK_INT(handled, 0);
+    CHECK_FAILS(ls_sys_ppoll(NULL, 0, &long_enough, &none), EINTR);
+    CHECK_INT(handled, SIGUSR1);
+    ls_sys_kill(ls_sys_getpid(), SIGUSR1);
+    CHECK_FAILS(ls_sys_epoll_pwait(epoll, &event, 1, DEADLINE_S * 1000, &none), EINTR);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &before, NULL);
+    ls_sys_on_signal(SIGUSR1, NULL, 0);
+    ls_sys_close(epoll);
+    handled = 0;
+}
+
+static void futex_takes_six_arguments(void)
+{
+    uint32_t a = 5, b = 0;
+    const struct timespec soon = { 0, 1000 };
+    const int set = FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 0);
+    CHECK_INT(ls_sys_futex(&a, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
+    CHECK_INT(ls_sys_futex(&a, FUTEX_WAKE_OP, 1, NULL, &b, (uint32_t)set), 0);
+    CHECK_INT(b, 7);
+    CHECK_INT(ls_sys_futex(&a, FUTEX_CMP_REQUEUE, 1, NULL, &b, 5), 0);
+    CHECK_FAILS(ls_sys_futex(&a, FUTEX_CMP_REQUEUE, 1, NULL, &b, 6), EAGAIN);
+    CHECK_FAILS(ls_sys_futex(&a, FUTEX_WAIT, 6, &soon, NULL, 0), EAGAIN);
+    CHECK_FAILS(ls_sys_futex(&a, FUTEX_WAIT, 5, &soon, NULL, 0), ETIMEDOUT);
+}
+
+/* ---- the process itself ---- */
+
+static void limits_and_names_are_read_and_set(void)
+{
+    struct rlimit limit = { 0, 0 }, same;
+    void *head = NULL;
+    size_t len = 0;
+    char name[16] = "";
+    CHECK_INT(ls_sys_getpid(), getpid());
+    CHECK_INT(getrlimit(RLIMIT_STACK, &same), 0);
+    CHECK_INT(ls_sys_prlimit64(0, RLIMIT_STACK, NULL, &limit), 0);
+    CHECK(limit.rlim_cur == same.rlim_cur && limit.rlim_max == same.rlim_max);
+    CHECK_INT(ls_sys_prlimit64(0, RLIMIT_STACK, &limit, NULL), 0);
+    CHECK_FAILS(ls_sys_prlimit64(0, 99, NULL, &limit), EINVAL);
+    CHECK_INT(ls_sys_prctl(PR_SET_NAME, (unsigned long)"sys_test", 0, 0, 0), 0);
+    CHECK_INT(ls_sys_prctl(PR_GET_NAME, (unsigned long)name, 0, 0, 0), 0);
+    CHECK(strcmp(name, "sys_test") == 0);
+    CHECK_FAILS(ls_sys_prctl(PR_GET_SECCOMP + 1000, 0, 0, 0, 0), EINVAL);
+    CHECK_INT(ls_sys_get_robust_list(0, &head, &len), 0);
+    CHECK(len == sizeof(struct robust_list_head) && head);
+    CHECK_INT(ls_sys_set_robust_list(head, len), 0);
+    CHECK_FAILS(ls_sys_set_robust_list(head, 1), EINVAL);
+    CHECK_FAILS(ls_sys_get_robust_list(0x3FFFFFFF, &head, &len), ESRCH);
+}
+
+static void prctl_takes_five_arguments(void)
+{
+    if (under_valgrind())
+        return;
+    CHECK_INT(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    CHECK_FAILS(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 1, 0, 0), EINVAL);
+    CHECK_FAILS(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 1, 0), EINVAL);
+    CHECK_FAILS(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 1), EINVAL);
+}
+
+static void randomness_differs(void)
+{
+    uint64_t a = 0, b = 0;
+    CHECK_INT(ls_sys_getrandom(&a, sizeof a, 0), sizeof a);
+    CHECK_INT(ls_sys_getrandom(&b, 7, 0), 7);
+    CHECK(a != b && b >> 56 == 0);
+    CHECK_FAILS(ls_sys_getrandom(&a, sizeof a, 0x8000), EINVAL);
+}
+
+/* ---- the same through a gate ---- */
+
+static void all_hold_through_a_gate(void);
+
+static const struct unit_test tests[] = {
+    { "futex takes six arguments", futex_takes_six_arguments },
+    { "clone and wait4 carry tids and status", clone_and_wait4_carry_tids_and_status },
+    { "setpgid makes a group", setpgid_makes_a_group },
+    { "handlers run and return", handlers_run_and_return },
+    { "signals queue behind the mask", signals_queue_behind_the_mask },
+    { "masks hold while waiting", masks_hold_while_waiting },
+    { "limits and names are read and set", limits_and_names_are_read_and_set },
+    { "prctl takes five arguments", prctl_takes_five_arguments },
+    { "randomness differs", randomness_differs },
+    { "all of that holds through a gate", all_hold_through_a_gate },
+};
+
+static void all_hold_through_a_gate(void)
+{
+    check_through_gate(tests, all_hold_through_a_gate, SYS_PROCESS_TEST);
+}
+
+int main(void)
+{
+    alarm(DEADLINE_S);
+    return unit_main(tests, sizeof tests / sizeof *tests);
+}

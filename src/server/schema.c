@@ -1,0 +1,263 @@
+#include "server/schema.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "server/config.h"
+#include "server/units.h"
+
+#define K(bytes)  ((uint64_t)(bytes) << 10)
+#define M(bytes)  ((uint64_t)(bytes) << 20)
+#define T(bytes)  ((uint64_t)(bytes) << 40)
+#define MS(count) ((uint64_t)(count) * 1000)
+#define H(count)  ((uint64_t)(count) * 3600000000)
+
+#define AT(field) offsetof(struct ls_config, field)
+
+/* clang-format off */
+#define INTEGER(key, field, text, least, most, what) \
+    { .name = key, .kind = LS_KEY_INTEGER, .offset = AT(field), .fallback = text, \
+      .min = least, .max = most, .about = what }
+#define SIZE(key, field, text, least, most, what) \
+    { .name = key, .kind = LS_KEY_SIZE, .offset = AT(field), .fallback = text, \
+      .min = least, .max = most, .about = what }
+#define DURATION(key, field, text, least, what) \
+    { .name = key, .kind = LS_KEY_DURATION, .offset = AT(field), .fallback = text, \
+      .min = least, .max = H(24), .about = what }
+
+static const struct ls_key keys[LS_CONFIG_KEYS] = {
+    { .name = "host", .kind = LS_KEY_HOST, .offset = AT(host), .fallback = "0.0.0.0",
+      .about = "numeric address to listen on; \"::\" for all of IPv6" },
+    INTEGER("port", port, "3000", 0, 65535, "port to listen on; 0: any free one"),
+    { .name = "listen", .kind = LS_KEY_LIST, .offset = AT(listen), .fallback = "",
+      .about = "several addresses to listen on, instead of host and port" },
+    INTEGER("backlog", backlog, "4096", 1, 65535,
+            "clients that may wait to be accepted (the kernel's somaxconn bounds it)"),
+    { .name = "www", .kind = LS_KEY_PATH, .offset = AT(www), .fallback = "www",
+      .about = "folder of the files to serve", .named = AT(www_named) },
+    { .name = "scripts", .kind = LS_KEY_PATH, .offset = AT(scripts), .fallback = "scripts",
+      .about = "folder of the scripts to run", .named = AT(scripts_named) },
+    { .name = "index", .kind = LS_KEY_STRING, .offset = AT(index), .fallback = "index.html",
+      .about = "file that is served for a folder" },
+    { .name = "dev", .kind = LS_KEY_BOOLEAN, .offset = AT(dev), .fallback = "false",
+      .about = "error pages show tracebacks" },
+
+    { .name = "processes.mode", .kind = LS_KEY_CHOICE, .offset = AT(processes.mode),
+      .fallback = "fork", .choices = "fork", .later = "pool",
+      .about = "fork: a process for every client" },
+    INTEGER("processes.max_clients", processes.max_clients, "1024", 1, 100000,
+            "clients served at once, each by a process; more of them wait"),
+
+    SIZE("limits.request_line", limits.request_line, "8K", 16, M(1),
+         "bytes of the request line; more: 414"),
+    SIZE("limits.headers", limits.headers, "32K", 64, M(1),
+         "bytes of the header section; more: 431"),
+    INTEGER("limits.header_count", limits.header_count, "100", 1, 1000,
+            "header fields of a request; more: 431"),
+    SIZE("limits.body", limits.body, "1M", 0, T(1), "bytes of a request's body; more: 413"),
+    DURATION("limits.head_timeout", limits.head_timeout, "10s", MS(10),
+             "for a whole request head to come in; longer: 408"),
+    DURATION("limits.body_timeout", limits.body_timeout, "30s", MS(10),
+             "without progress of a request's body; longer: 408"),
+    DURATION("limits.idle_timeout", limits.idle_timeout, "15s", MS(10),
+             "between two requests of a client; longer: closed"),
+    DURATION("limits.send_timeout", limits.send_timeout, "30s", MS(10),
+             "without progress of a response; longer: cut"),
+    DURATION("limits.wall", limits.wall, "30s", MS(10),
+             "for a handler to begin its answer; longer: 503"),
+    DURATION("limits.drain_timeout", limits.drain_timeout, "10s", 0,
+             "for requests in flight to end when the server stops"),
+    SIZE("limits.memory", limits.memory, "64M", K(64), T(1),
+         "bytes of Lua memory that a client may add; more: 503"),
+    INTEGER("limits.requests_per_client", limits.requests_per_client, "100000", 1, 1000000000,
+            "requests on one connection, which is closed then"),
+
+    { .name = "log.level", .kind = LS_KEY_CHOICE, .offset = AT(log.level), .fallback = "info",
+      .choices = "debug info warn error off", .about = "what is less grave is not logged" },
+    { .name = "log.file", .kind = LS_KEY_PATH, .offset = AT(log.file), .fallback = "-",
+      .about = "file that the log is appended to; \"-\": standard error" },
+};
+/* clang-format on */
+
+/* What CHOICE and these fields rely on. */
+_Static_assert(sizeof(enum ls_log_level) == sizeof(unsigned), "an enum is stored as unsigned");
+_Static_assert(LS_LOG_DEBUG == 0 && LS_LOG_OFF == 4, "log.level: debug info warn error off");
+
+const struct ls_key *ls_schema(size_t *count)
+{
+    *count = LS_CONFIG_KEYS;
+    return keys;
+}
+
+const struct ls_key *ls_schema_find(struct ls_slice name)
+{
+    for (size_t i = 0; i < LS_CONFIG_KEYS; i++)
+        if (ls_slice_equal(name, ls_slice_of(keys[i].name)))
+            return &keys[i];
+    return NULL;
+}
+
+/* "limits" of "limits.wall"; empty for a key at the top. */
+static struct ls_slice table_of(struct ls_slice name)
+{
+    size_t point = ls_slice_find(name, 0, '.');
+    return (struct ls_slice){ name.at, point < name.len ? point : 0 };
+}
+
+static struct ls_slice leaf_of(struct ls_slice name)
+{
+    size_t table = table_of(name).len;
+    return ls_slice_from(name, table > 0 ? table + 1 : 0);
+}
+
+bool ls_schema_is_table(struct ls_slice name)
+{
+    for (size_t i = 0; i < LS_CONFIG_KEYS && name.len > 0; i++)
+        if (ls_slice_equal(name, table_of(ls_slice_of(keys[i].name))))
+            return true;
+    return false;
+}
+
+/* ---- what a key takes ---- */
+
+static void append_choices(struct ls_buffer *b, const struct ls_key *key)
+{
+    struct ls_slice words = ls_slice_of(key->choices);
+    bool several = ls_slice_find(words, 0, ' ') < words.len;
+    if (several)
+        ls_buffer_text(b, "one of ");
+    for (;;) {
+        size_t end = ls_slice_find(words, 0, ' ');
+        ls_buffer_printf(b, "\"%.*s\"", (int)end, words.at);
+        if (end == words.len)
+            return;
+        ls_buffer_text(b, ", ");
+        words = ls_slice_from(words, end + 1);
+    }
+}
+
+static void append_range(struct ls_buffer *b, const struct ls_key *key, const char *what,
+                         void append(struct ls_buffer *b, uint64_t number))
+{
+    ls_buffer_printf(b, "%s from ", what);
+    append(b, key->min);
+    ls_buffer_text(b, " to ");
+    append(b, key->max);
+}
+
+void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
+{
+    switch (key->kind) {
+    case LS_KEY_INTEGER:
+        append_range(b, key, "an integer", ls_buffer_decimal);
+        return;
+    case LS_KEY_SIZE:
+        append_range(b, key, "a size", ls_size_text);
+        break;
+    case LS_KEY_DURATION:
+        append_range(b, key, "a duration", ls_duration_text);
+        break;
+    case LS_KEY_CHOICE:
+        append_choices(b, key);
+        return;
+    case LS_KEY_BOOLEAN:
+        ls_buffer_text(b, "true or false");
+        return;
+    case LS_KEY_HOST:
+        ls_buffer_text(b, "a numeric IPv4 or IPv6 address");
+        break;
+    case LS_KEY_LIST:
+        ls_buffer_printf(b, "a list of 1 to %d addresses such as { \"0.0.0.0:80\", \"[::]:80\" }",
+                         LS_CONFIG_LISTENERS);
+        return;
+    case LS_KEY_STRING:
+    case LS_KEY_PATH:
+        ls_buffer_text(b, key->kind == LS_KEY_PATH ? "a path" : "a name");
+        break;
+    default:
+        return;
+    }
+    ls_buffer_printf(b, " such as \"%s\"", key->fallback);
+}
+
+/* ---- the nearest key ---- */
+
+enum { NAME_MAX_LEN = 40, FAR = 1000 };
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`. */
+static unsigned distance(struct ls_slice a, struct ls_slice b)
+{
+    unsigned d[3][NAME_MAX_LEN + 1] = { { 0 } };
+    if (a.len > NAME_MAX_LEN || b.len > NAME_MAX_LEN)
+        return FAR;
+    for (unsigned j = 0; j <= b.len; j++)
+        d[0][j] = j;
+    for (unsigned i = 1; i <= a.len; i++) {
+        unsigned *row = d[i % 3], *above = d[(i + 2) % 3], *above2 = d[(i + 1) % 3];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.len; j++) {
+            bool swapped = i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1];
+            row[j] = least(row[j - 1] + 1, above[j] + 1,
+                           above[j - 1] + (a.at[i - 1] != b.at[j - 1]));
+            if (swapped && above2[j - 2] + 1 < row[j])
+                row[j] = above2[j - 2] + 1;
+        }
+    }
+    return d[a.len % 3][b.len];
+}
+
+struct nearest {
+    struct ls_slice name;
+    unsigned distance;
+};
+
+static void consider(struct nearest *n, struct ls_slice unknown, struct ls_slice name)
+{
+    unsigned whole = distance(unknown, name);
+    unsigned leaf = distance(leaf_of(unknown), leaf_of(name));
+    leaf += !ls_slice_equal(table_of(unknown), table_of(name)); /* also in the wrong table */
+    unsigned best = whole < leaf ? whole : leaf;
+    if (best < n->distance)
+        *n = (struct nearest){ name, best };
+}
+
+static const struct ls_key *same_leaf(struct ls_slice unknown)
+{
+    for (size_t i = 0; i < LS_CONFIG_KEYS; i++)
+        if (ls_slice_equal(leaf_of(unknown), leaf_of(ls_slice_of(keys[i].name))))
+            return &keys[i];
+    return NULL;
+}
+
+static void append_place(struct ls_buffer *b, struct ls_slice name)
+{
+    struct ls_slice table = table_of(name);
+    if (table.len > 0)
+        ls_buffer_printf(b, " (it belongs in %.*s: %s)", (int)table.len, table.at, name.at);
+    else
+        ls_buffer_printf(b, " (it belongs at the top level: %s)", name.at);
+}
+
+void ls_schema_hint(struct ls_buffer *b, struct ls_slice unknown)
+{
+    struct nearest n = { .distance = FAR };
+    const struct ls_key *elsewhere = same_leaf(unknown);
+    if (elsewhere) {
+        append_place(b, ls_slice_of(elsewhere->name));
+        return;
+    }
+    for (size_t i = 0; i < LS_CONFIG_KEYS; i++) {
+        consider(&n, unknown, ls_slice_of(keys[i].name));
+        if (table_of(ls_slice_of(keys[i].name)).len > 0)
+            consider(&n, unknown, table_of(ls_slice_of(keys[i].name)));
+    }
+    size_t len = leaf_of(unknown).len;
+    if (n.distance <= (len < 4 ? 1 : len < 8 ? 2u : 3u))
+        ls_buffer_printf(b, " (did you mean \"%.*s\"?)", (int)n.name.len, n.name.at);
+}
