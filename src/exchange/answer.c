@@ -125,11 +125,13 @@ void ls_answer_refuse(struct ls_engine *e, int status)
 
 void ls_answer_file(struct ls_engine *e, int status, struct ls_file *file)
 {
-    struct ls_validators current = { ls_slice_of(file->etag), file->modified };
+    int64_t now = ls_clock_wall();
+    struct ls_validators current = { ls_slice_of(file->etag),
+                                     file->modified < now ? file->modified : now };
     bool plain = status == 200 && (e->head.method == LS_GET || e->head.method == LS_HEAD);
-    int verdict = plain ? ls_conditions_check(&e->head, e->in.at, &current, ls_clock_wall()) : 0;
+    int verdict = plain ? ls_conditions_check(&e->head, e->in.at, &current, now) : 0;
     ls_response_field(&e->response, LS_SLICE("ETag"), current.etag);
-    add_date_field(&e->response, LS_SLICE("Last-Modified"), file->modified);
+    add_date_field(&e->response, LS_SLICE("Last-Modified"), current.modified);
     if (verdict == 304) {
         if (ls_answer(e, 304, LS_SLICE("")) < 0)
             e->gone = true;

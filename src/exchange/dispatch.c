@@ -115,7 +115,7 @@ void ls_dispatch(struct ls_engine *e)
     int status = e->skip > 0 ? 0 : judge(e);
     ls_response_reset(&e->response);
     if (status > 0) {
-        e->keep = e->keep && status != 400;
+        e->keep = false; /* a request that we do not understand may frame itself otherwise too */
         ls_answer_refuse(e, status);
     } else {
         route(e);

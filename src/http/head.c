@@ -8,6 +8,8 @@
 /* Where the next line belongs. */
 enum state { REQUEST_LINE, FIELDS };
 
+enum { EMPTY_LINES = 4 }; /* that may stand before a request (RFC 9112 2.2: at least one) */
+
 void ls_head_reset(struct ls_head *h)
 {
     *h = (struct ls_head){ .fields = h->fields };
@@ -84,7 +86,7 @@ static int take_line(struct ls_head *h, const struct ls_head_limits *limits, con
             return 1;
         return field_line(h, limits, bytes, line);
     }
-    if (line.len == 0 && h->line_start == 0)
+    if (line.len == 0 && h->line_start < EMPTY_LINES * 2)
         return 0;
     if (line.len > limits->line)
         return -414;
@@ -109,7 +111,7 @@ static bool hopeless(const struct ls_head *h, const char *bytes, size_t len)
     if (h->state != REQUEST_LINE || at == len)
         return false;
     if (bytes[at] == '\r')
-        return h->line_start > 0 || (len > at + 1 && bytes[at + 1] != '\n');
+        return at >= EMPTY_LINES * 2 || (len > at + 1 && bytes[at + 1] != '\n');
     while (at < len && ls_char_token((unsigned char)bytes[at]))
         at++;
     return at < len && (bytes[at] != ' ' || at == h->line_start);

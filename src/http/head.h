@@ -1,8 +1,8 @@
 /* The head of a request: request line and header section (RFC 9112 2–6, RFC 9110 5, 7.2).
  *
  * Strict: where the RFC lets a recipient be lenient (bare LF, obs-fold, space before the colon,
- * field names that are no token, control bytes in values), the request is refused. A leading
- * empty line is skipped (RFC 9112 2.2), at most one.
+ * field names that are no token, control bytes in values), the request is refused. A few
+ * leading empty lines are skipped (RFC 9112 2.2).
  * Incremental: every byte is looked at once, whatever the pieces it comes in, and each line is
  * judged when it is complete; fed byte by byte it gives the same verdict as at once.
  *

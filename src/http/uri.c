@@ -1,18 +1,11 @@
 #include "http/uri.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "http/chars.h"
 
 /* ---- authority ---- */
-
-static bool digits(struct ls_slice text, size_t most)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-    return text.len <= most;
-}
 
 /* Unreserved, sub-delims, and pct-encoded, which is checked by the caller. */
 static bool name_byte(unsigned char byte)
@@ -35,21 +28,49 @@ static bool reg_name(struct ls_slice name)
     return true;
 }
 
-/* "[" IPv6address or IPvFuture "]": by its bytes. */
+/* The grammar allows names that no resolver knows; they are refused. */
+static bool resolvable(struct ls_slice name)
+{
+    if (name.len == 0)
+        return true;
+    if (name.at[0] == '.' || name.at[0] == '-')
+        return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (name.at[i] == '.' && name.at[i - 1] == '.')
+            return false;
+    return true;
+}
+
+static bool ip_future(struct ls_slice text)
+{
+    size_t dot = ls_slice_find(text, 0, '.');
+    for (size_t i = 1; i < dot; i++)
+        if (ls_char_hex((unsigned char)text.at[i]) < 0)
+            return false;
+    for (size_t i = dot; i < text.len; i++)
+        if (text.at[i] != ':' && (text.at[i] == '%' || !name_byte((unsigned char)text.at[i])))
+            return false;
+    return dot > 1 && dot + 1 < text.len;
+}
+
+/* What stands between "[" and "]". */
 static bool ip_literal(struct ls_slice text)
 {
-    bool colon = false;
-    if (text.len < 4)
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    if (text.len > 0 && (text.at[0] | 0x20) == 'v')
+        return ip_future(text);
+    if (text.len >= sizeof copy)
         return false;
-    bool future = (text.at[1] | 0x20) == 'v';
-    for (size_t i = 1; i + 1 < text.len; i++) {
-        unsigned char byte = (unsigned char)text.at[i];
-        colon |= byte == ':';
-        if (future ? !(name_byte(byte) && byte != '%') && byte != ':'
-                   : ls_char_hex(byte) < 0 && byte != ':' && byte != '.')
-            return false;
-    }
-    return future || colon;
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    return strlen(copy) == text.len && inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+static bool port(struct ls_slice text)
+{
+    uint64_t number = 0;
+    return text.len == 0 || (ls_slice_to_u64(text, &number) == 0 && number <= 65535);
 }
 
 bool ls_host_valid(struct ls_slice host)
@@ -57,17 +78,18 @@ bool ls_host_valid(struct ls_slice host)
     size_t end;
     if (host.len > 0 && host.at[0] == '[') {
         end = ls_slice_find(host, 0, ']');
-        if (end == host.len || !ip_literal((struct ls_slice){ host.at, end + 1 }))
+        if (end == host.len || !ip_literal((struct ls_slice){ host.at + 1, end - 1 }))
             return false;
         end++;
     } else {
         end = ls_slice_find(host, 0, ':');
-        if (!reg_name((struct ls_slice){ host.at, end }))
+        struct ls_slice name = { host.at, end };
+        if (!reg_name(name) || !resolvable(name) || (end == 0 && host.len > 0))
             return false;
     }
     if (end == host.len)
         return true;
-    return host.at[end] == ':' && digits(ls_slice_from(host, end + 1), 5);
+    return host.at[end] == ':' && port(ls_slice_from(host, end + 1));
 }
 
 /* ---- segments ---- */
@@ -192,7 +214,7 @@ static int absolute_form(struct ls_slice text, char *store, struct ls_target *t)
         end++;
     t->form = LS_ABSOLUTE_FORM;
     t->authority = (struct ls_slice){ text.at + scheme, end - scheme };
-    if (t->authority.len == 0 || t->authority.at[0] == ':' || !ls_host_valid(t->authority))
+    if (t->authority.len == 0 || !ls_host_valid(t->authority))
         return -400;
     return path_and_query(ls_slice_from(text, end), store, t);
 }

@@ -9,8 +9,8 @@
 #define K(bytes)  ((uint64_t)(bytes) << 10)
 #define M(bytes)  ((uint64_t)(bytes) << 20)
 #define T(bytes)  ((uint64_t)(bytes) << 40)
-#define MS(count) ((uint64_t)(count) * 1000)
-#define H(count)  ((uint64_t)(count) * 3600000000)
+#define MS(count) ((uint64_t)(count)*1000)
+#define H(count)  ((uint64_t)(count)*3600000000)
 
 #define AT(field) offsetof(struct ls_config, field)
 
@@ -101,7 +101,7 @@ const struct ls_key *ls_schema_find(struct ls_slice name)
 static struct ls_slice table_of(struct ls_slice name)
 {
     size_t point = ls_slice_find(name, 0, '.');
-    return (struct ls_slice){ name.at, point < name.len ? point : 0 };
+    return (struct ls_slice) { name.at, point < name.len ? point : 0 };
 }
 
 static struct ls_slice leaf_of(struct ls_slice name)
@@ -202,9 +202,10 @@ static unsigned distance(struct ls_slice a, struct ls_slice b)
         unsigned *row = d[i % 3], *above = d[(i + 2) % 3], *above2 = d[(i + 1) % 3];
         row[0] = i;
         for (unsigned j = 1; j <= b.len; j++) {
-            bool swapped = i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1];
-            row[j] = least(row[j - 1] + 1, above[j] + 1,
-                           above[j - 1] + (a.at[i - 1] != b.at[j - 1]));
+            bool swapped =
+                i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1];
+            row[j] =
+                least(row[j - 1] + 1, above[j] + 1, above[j - 1] + (a.at[i - 1] != b.at[j - 1]));
             if (swapped && above2[j - 2] + 1 < row[j])
                 row[j] = above2[j - 2] + 1;
         }
@@ -224,7 +225,7 @@ static void consider(struct nearest *n, struct ls_slice unknown, struct ls_slice
     leaf += !ls_slice_equal(table_of(unknown), table_of(name)); /* also in the wrong table */
     unsigned best = whole < leaf ? whole : leaf;
     if (best < n->distance)
-        *n = (struct nearest){ name, best };
+        *n = (struct nearest) { name, best };
 }
 
 static const struct ls_key *same_leaf(struct ls_slice unknown)
@@ -248,14 +249,17 @@ void ls_schema_hint(struct ls_buffer *b, struct ls_slice unknown)
 {
     struct nearest n = { .distance = FAR };
     const struct ls_key *elsewhere = same_leaf(unknown);
+    if (ls_slice_find(unknown, 0, '[') < unknown.len)
+        return; /* an element or no name at all: nothing was misspelt */
     if (elsewhere) {
         append_place(b, ls_slice_of(elsewhere->name));
         return;
     }
     for (size_t i = 0; i < LS_CONFIG_KEYS; i++) {
-        consider(&n, unknown, ls_slice_of(keys[i].name));
-        if (table_of(ls_slice_of(keys[i].name)).len > 0)
-            consider(&n, unknown, table_of(ls_slice_of(keys[i].name)));
+        struct ls_slice name = ls_slice_of(keys[i].name);
+        consider(&n, unknown, name);
+        if (table_of(name).len > 0 && table_of(unknown).len == 0)
+            consider(&n, unknown, table_of(name));
     }
     size_t len = leaf_of(unknown).len;
     if (n.distance <= (len < 4 ? 1 : len < 8 ? 2u : 3u))

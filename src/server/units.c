@@ -58,7 +58,7 @@ int ls_duration_parse(struct ls_slice text, uint64_t *microseconds)
     size_t digits = count_digits(text);
     struct ls_slice rest = ls_slice_from(text, digits);
     uint64_t whole, billionths;
-    int err = ls_slice_to_u64((struct ls_slice){ text.at, digits }, &whole);
+    int err = ls_slice_to_u64((struct ls_slice) { text.at, digits }, &whole);
     const struct unit *unit = take_fraction(&rest, &billionths) ? unit_of(times, rest) : NULL;
     if (err == -EINVAL || !unit)
         return -EINVAL;
@@ -74,7 +74,7 @@ int ls_size_parse(struct ls_slice text, uint64_t *bytes)
     size_t digits = count_digits(text);
     const struct unit *unit = unit_of(sizes, ls_slice_from(text, digits));
     uint64_t whole;
-    int err = ls_slice_to_u64((struct ls_slice){ text.at, digits }, &whole);
+    int err = ls_slice_to_u64((struct ls_slice) { text.at, digits }, &whole);
     if (err == -EINVAL || !unit)
         return -EINVAL;
     if (err < 0 || whole > UINT64_MAX / unit->value)

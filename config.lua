@@ -1,0 +1,104 @@
+-- config.lua: what luaserve does. `./luaserve config.lua` reads it; without one the defaults hold.
+--
+-- The file returns one table. Each line that is commented out shows a key with its default: take
+-- away the dashes to change it. `luaserve check` says what is wrong, every fault at once, and
+-- listens on nothing. On the command line, --set limits.wall=5s sets any key for one run.
+--
+-- Durations  a number of seconds (2.5), or "500ms", "10s", "5m", "1h"
+-- Sizes      a number of bytes, or "64K", "1M", "4G" (powers of 1024)
+-- Paths      relative ones start from the folder of this file
+--
+-- This is Lua, without what could read files or run programs: string, table, math, utf8 and the
+-- basic functions are there, and `env`, the environment: port = tonumber(env.PORT or "3000").
+
+return {
+  -- Where to listen. host is a numeric address: "127.0.0.1" for this machine alone, "0.0.0.0" for
+  -- every IPv4 interface, "::" for every IPv6 one. port is 0 to 65535; 0 takes any free one, and
+  -- the first line of output says which. Ports below 1024 need the privilege to bind them.
+  -- DANGER: "0.0.0.0" can be reached by whoever reaches this machine.
+  host = "0.0.0.0",
+  port = 3000,
+
+  -- Or instead of host and port: up to 16 addresses. IPv6 stands in brackets. A Unix socket that
+  -- a dead server left behind is replaced. Default: none; host and port hold.
+  -- listen = { "0.0.0.0:80", "[::]:80", "unix:/run/luaserve.sock" },
+
+  -- Connections that may wait to be accepted, 1 to 65535. The kernel cuts it to
+  -- /proc/sys/net/core/somaxconn.
+  -- backlog = 4096,
+
+  -- Folder of the files to serve. Nothing outside of it is served, whatever a link says. One that
+  -- is named here must exist; without the key a missing www/ merely means that there are no files.
+  -- www = "www",
+
+  -- Folder of the scripts: each *.lua in it runs once, in the order of the names, and adds routes.
+  -- Modules stand in lib/ below it. Must exist when named, as www.
+  -- scripts = "scripts",
+
+  -- The file that is served for a folder.
+  -- index = "index.html",
+
+  -- true: error pages show the message, the traceback and the lines of source.
+  -- DANGER: they show them to every client. For development only.
+  -- dev = false,
+
+  processes = {
+    -- "fork": every client has a process of its own, so none can hurt another.
+    -- mode = "fork",
+
+    -- Clients served at once, 1 to 100000: each is a process, about 200 KB and whatever its
+    -- handlers use. More of them wait in the backlog. Think of max_clients times limits.memory.
+    -- max_clients = 1024,
+  },
+
+  -- What one client may take. Too small refuses honest clients, too big lets a hostile one have it.
+  limits = {
+    -- Bytes of the request line, "16" to "1M": longer ones are answered 414.
+    -- request_line = "8K",
+
+    -- Bytes ("64" to "1M") and fields (1 to 1000) of a request's header section: 431.
+    -- headers = "32K",
+    -- header_count = 100,
+
+    -- Bytes of a request's body, 0 to "1T": 413. A body that a handler asks for as a whole stands
+    -- in the memory of its process.
+    -- body = "1M",
+
+    -- All that follows is "10ms" to "24h", but for drain_timeout, which may be 0.
+
+    -- For a whole request head to come in, however steadily it drips: 408.
+    -- head_timeout = "10s",
+
+    -- Without progress of a request's body: 408.
+    -- body_timeout = "30s",
+
+    -- Between two requests of a client, and before its first: closed without a word.
+    -- idle_timeout = "15s",
+
+    -- Without progress of a response that the client takes too slowly: the connection is cut.
+    -- send_timeout = "30s",
+
+    -- For a handler to begin its answer, whether it computes or waits; waiting for the request's
+    -- body does not count. Then it is interrupted, and after a grace killed: 503.
+    -- wall = "30s",
+
+    -- For requests in flight to end once the server was told to stop (SIGTERM, SIGINT).
+    -- drain_timeout = "10s",
+
+    -- Bytes of Lua memory that a client may add to what the scripts loaded, "64K" to "1T": 503.
+    -- What C modules allocate does not count.
+    -- memory = "64M",
+
+    -- Requests on one connection, 1 to 1000000000: then it is closed and the client connects
+    -- anew, to a fresh process.
+    -- requests_per_client = 100000,
+  },
+
+  log = {
+    -- "debug", "info", "warn", "error" or "off": what is less grave is not written.
+    -- level = "info",
+
+    -- The file that lines are appended to; "-" is standard error. Its folder must exist.
+    -- file = "-",
+  },
+}

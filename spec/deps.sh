@@ -1,0 +1,87 @@
+#!/bin/sh
+# Installs what is missing of what the build and the tests need (Debian and its relatives).
+#
+#   spec/deps.sh [build] [test]      without an argument both
+#
+# Says what it installs and why; says nothing when nothing is missing. Without the right to
+# install it names what is missing and exits 1.
+set -eu
+
+packages() {
+  cat <<'LIST'
+build gcc              compiles the C
+build make             runs the build
+build nasm             assembles the syscall stubs
+build pkg-config       finds Lua's headers
+build libc6-dev        headers of the C library
+build liblua5.4-dev    Lua, linked statically
+build libjansson-dev   JSON, linked statically
+test  lua5.4           runs the specs
+test  lua-busted       the frame of the specs
+test  lua-socket       the specs' HTTP client
+test  lua-dkjson       reads JSON in the specs
+test  lua-check        finds mistakes in the Lua files
+test  curl             a second opinion on HTTP
+test  strace           the specs that look at syscalls
+test  procps           pgrep: the specs that count processes
+test  clang-format     checks how the C is formatted
+LIST
+}
+
+[ $# -gt 0 ] || set -- build test
+for group in "$@"; do
+  case $group in
+    build | test) ;;
+    *) echo "usage: spec/deps.sh [build] [test]" >&2; exit 64 ;;
+  esac
+done
+
+if ! command -v dpkg-query > /dev/null; then
+  echo "spec/deps.sh: no Debian: make sure yourself that these are there" >&2
+  packages | cut -c7- >&2
+  exit 0
+fi
+
+wanted=$(packages | while read -r group name why; do
+  case " $* " in *" $group "*) echo "$name" ;; esac
+done)
+# shellcheck disable=SC2086 # a list of words
+there=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2> /dev/null |
+  sed -n 's/^installed //p') || :
+missing=
+for name in $wanted; do
+  case "
+$there
+" in
+    *"
+$name
+"*) ;;
+    *) missing="$missing $name" ;;
+  esac
+done
+[ -n "$missing" ] || exit 0
+
+list() {
+  packages | while read -r group name why; do
+    case "$missing " in *" $name "*) printf '  %-16s %s\n' "$name" "$why" ;; esac
+  done
+}
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then as_root='sudo -n'; fi
+if ! command -v apt-get > /dev/null || { [ -n "$as_root" ] && ! sudo -n true 2> /dev/null; }; then
+  echo "spec/deps.sh: these are missing, and may not be installed from here:" >&2
+  list >&2
+  echo "as root: apt-get install$missing" >&2
+  exit 1
+fi
+
+echo "installing:"
+list
+install() {
+  # shellcheck disable=SC2086 # lists of words
+  $as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -y --no-install-recommends install $missing > /dev/null
+}
+# The package lists may be absent or old: they are fetched when it does not go without.
+install 2> /dev/null || { $as_root apt-get -qq update && install; }

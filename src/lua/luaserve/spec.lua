@@ -1,0 +1,500 @@
+--- Specs over HTTP: starts the real server on a port of its own, talks to it, and ends it.
+---
+--- Runs in any Lua (5.1 – 5.4) that has LuaSocket. Many servers may run side by side. Every wait
+--- has a deadline, and no process is ended that was not started here.
+---
+---     local spec = require "luaserve.spec"
+---     local server = spec.start { scripts = { ["a.lua"] = "…" } }
+---     assert(server:get("/").status == 200)
+---     server:stop()
+local socket = require "socket"
+
+local M = {}
+
+local TIMEOUT = 5    -- seconds that a read may take, unless the call says otherwise
+local START = 20     -- seconds until the ready line
+local STOP = 15      -- seconds for an orderly end (more than limits.drain_timeout by default)
+local LIFETIME = 300 -- seconds after which a server that was forgotten is killed
+
+-- Files and processes --------------------------------------------------------------------------
+
+local function quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+local function capture(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+local function succeeded(command)
+  local first = os.execute(command)
+  return first == true or first == 0
+end
+
+local function write(path, bytes)
+  local file = assert(io.open(path, "wb"))
+  file:write(bytes)
+  file:close()
+end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return "" end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Calls `condition` until it gives something, which is returned; nil after `timeout` seconds.
+local function eventually(timeout, condition)
+  local deadline = socket.gettime() + timeout
+  repeat
+    local result = condition()
+    if result then return result end
+    socket.select(nil, nil, 0.005)
+  until socket.gettime() > deadline
+end
+
+local function write_tree(folder, files)
+  succeeded("mkdir -p " .. quote(folder))
+  for name, bytes in pairs(files) do
+    local inner = name:match "^(.*)/[^/]*$"
+    if inner then succeeded("mkdir -p " .. quote(folder .. "/" .. inner)) end
+    write(folder .. "/" .. name, bytes)
+  end
+end
+
+local function serialize(value)
+  if type(value) == "string" then return (string.format("%q", value):gsub("\r", "\\r")) end
+  if value ~= value then return "0/0" end
+  if value == math.huge or value == -math.huge then return value > 0 and "1/0" or "-1/0" end
+  if type(value) == "number" and value % 1 ~= 0 then return string.format("%.17g", value) end
+  if type(value) ~= "table" then return tostring(value) end
+  local parts = {}
+  for key, item in pairs(value) do
+    parts[#parts + 1] = "[" .. serialize(key) .. "]=" .. serialize(item)
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+local root = capture "pwd":gsub("\n", "")
+
+--- The absolute path of something that is named from the folder in which the specs run.
+---@param path string
+---@return string
+function M.path(path)
+  return path:sub(1, 1) == "/" and path or root .. "/" .. path
+end
+
+-- The configuration and the command line of one run ----------------------------------------------
+
+local function config_of(options)
+  local config = {}
+  for key, value in pairs(type(options.config) == "table" and options.config or {}) do
+    config[key] = value
+  end
+  if not config.listen then
+    config.host = config.host or "127.0.0.1"
+    config.port = config.port or 0
+  end
+  return config
+end
+
+-- Makes the folder of one run: that folder, and the path of its config file.
+local function lay_out(options)
+  local dir = capture "mktemp -d /tmp/luaserve-spec-XXXXXX":gsub("\n", "")
+  local config = config_of(options)
+  for _, key in ipairs { "scripts", "www" } do
+    local given = options[key]
+    if type(given) == "table" then
+      write_tree(dir .. "/" .. key, given)
+    elseif type(given) == "string" then
+      config[key] = M.path(given)
+    end
+  end
+  if type(options.config) == "string" then return dir, M.path(options.config) end
+  write(dir .. "/config.lua", "return " .. serialize(config) .. "\n")
+  return dir, dir .. "/config.lua"
+end
+
+-- A config file of the user's own: its port may be taken, and its folders may be replaced.
+local function overrides(options)
+  local words = {}
+  if type(options.config) ~= "string" then return words end
+  local file = "\n" .. read(M.path(options.config))
+  local given = table.concat(options.arguments or {}, " ")
+  if not file:find "\n%s*listen%s*=" and not file:find "[{,]%s*listen%s*=" then
+    if not given:find("--port", 1, true) then words[#words + 1] = "--port=0" end
+    if not given:find("--host", 1, true) then words[#words + 1] = "--host=127.0.0.1" end
+  end
+  for _, key in ipairs { "scripts", "www" } do
+    local folder = options[key]
+    if folder then
+      words[#words + 1] = "--" .. key .. "=" .. (type(folder) == "table" and key or M.path(folder))
+    end
+  end
+  return words
+end
+
+local function command_of(options, dir, config)
+  local words = { "cd", quote(dir), "&&", "exec", "env" }
+  local function add(word) words[#words + 1] = quote(word) end
+  for name, value in pairs(options.env or {}) do add(name .. "=" .. value) end
+  if options.wrap then words[#words + 1] = options.wrap end
+  add(M.path(options.binary or os.getenv "LUASERVE" or "luaserve"))
+  local arguments = options.arguments or {}
+  local task = arguments[1] == "check" or arguments[1] == "routes"
+  local alone = arguments[1] == "--help" or arguments[1] == "--version"
+  if task then add(arguments[1]) end
+  if not alone then
+    add(config)
+    for _, word in ipairs(overrides(options)) do add(word) end
+  end
+  for i = task and 2 or 1, #arguments do add(arguments[i]) end
+  return table.concat(words, " ") .. " >" .. quote(dir .. "/stdout") .. " 2>" .. quote(dir .. "/stderr")
+end
+
+-- Responses --------------------------------------------------------------------------------------
+
+---@class luaserve.spec.Response
+---@field status integer
+---@field reason string
+---@field headers table<string, string> names in lower case, values of one name joined by ", "
+---@field raw_headers table list of { name, value }, as they came
+---@field body string
+local Response = {}
+Response.__index = Response
+
+--- The body, read as JSON (by dkjson, which busted needs as well).
+---@return any
+function Response:json()
+  local value, _, message = require("dkjson").decode(self.body)
+  if message then error("the body is no JSON: " .. message, 2) end
+  return value
+end
+
+-- Connections ------------------------------------------------------------------------------------
+
+---@class luaserve.spec.Client
+---@field socket table LuaSocket's
+---@field timeout number seconds that a call may take
+local Client = {}
+Client.__index = Client
+
+local function connect(host, port, timeout)
+  local connection = assert((host:find ":" and socket.tcp6 or socket.tcp)())
+  connection:settimeout(timeout)
+  connection:settimeout(timeout, "t") -- for a whole call, however steadily it drips
+  assert(connection:connect(host, port))
+  connection:setoption("tcp-nodelay", true)
+  return connection
+end
+
+--- Sends bytes as they are.
+---@param bytes string
+---@return boolean|nil sent, string|nil message when the server has closed
+function Client:send(bytes)
+  local at = 1
+  while at <= #bytes do
+    local sent, message, partial = self.socket:send(bytes, at)
+    if not sent and (partial or 0) < at then return nil, message end
+    at = (sent or partial) + 1
+  end
+  return true
+end
+
+--- Receives n bytes, a line "*l", or all "*a" up to the end of the connection.
+---@param what integer|string
+---@return string # less than asked for when the connection ends before
+function Client:receive(what)
+  local text, message, partial = self.socket:receive(what)
+  if text then return text end
+  if message == "timeout" then error("nothing came within " .. self.timeout .. " s", 2) end
+  return partial or ""
+end
+
+function Client:close() self.socket:close() end
+
+--- Says that nothing more will be sent.
+function Client:shutdown() self.socket:shutdown "send" end
+
+local function receive_head(client)
+  local line = client:receive "*l"
+  local status, reason = line:match "^HTTP/1%.1 (%d%d%d) (.*)$"
+  if not status then error("no status line: " .. string.format("%q", line), 3) end
+  local response = setmetatable({ status = tonumber(status), reason = reason, headers = {},
+    raw_headers = {}, body = "" }, Response)
+  for field in function() line = client:receive "*l" return line ~= "" and line or nil end do
+    local name, value = field:match "^([^:]+):%s*(.-)%s*$"
+    if not name then error("no header field: " .. string.format("%q", field), 3) end
+    local key = name:lower()
+    response.raw_headers[#response.raw_headers + 1] = { name, value }
+    response.headers[key] = response.headers[key] and response.headers[key] .. ", " .. value or value
+  end
+  return response
+end
+
+local function receive_chunks(client)
+  local parts = {}
+  while true do
+    local line = client:receive "*l"
+    local size = tonumber(line:match "^%x+$" or "", 16)
+    if not size then error("no chunk size: " .. string.format("%q", line), 3) end
+    if size == 0 then break end
+    parts[#parts + 1] = client:receive(size)
+    if client:receive(2) ~= "\r\n" then error("the body ends within a chunk", 3) end
+  end
+  while client:receive "*l" ~= "" do end
+  return table.concat(parts)
+end
+
+--- Receives one response; 1xx ones are passed over.
+---@param method? string of the request, since HEAD has no body
+---@return luaserve.spec.Response
+function Client:receive_response(method)
+  local response
+  repeat response = receive_head(self) until response.status >= 200
+  local length = response.headers["content-length"]
+  if method == "HEAD" or response.status == 204 or response.status == 304 then
+    return response
+  elseif response.headers["transfer-encoding"] then
+    response.body = receive_chunks(self)
+  elseif length then
+    response.body = tonumber(length) > 0 and self:receive(tonumber(length)) or ""
+    if #response.body < tonumber(length) then
+      error("the body ends after " .. #response.body .. " of " .. length .. " bytes", 2)
+    end
+  else
+    response.body = self:receive "*a"
+  end
+  return response
+end
+
+local function request_bytes(host, request, connection)
+  local lines = { (request.method or "GET") .. " " .. request.path .. " HTTP/1.1" }
+  local given = {}
+  for name, value in pairs(request.headers or {}) do
+    given[name:lower()] = true
+    lines[#lines + 1] = name .. ": " .. value
+  end
+  if not given.host then table.insert(lines, 2, "Host: " .. host) end
+  if connection and not given.connection then lines[#lines + 1] = "Connection: " .. connection end
+  if request.body and not given["content-length"] and not given["transfer-encoding"] then
+    lines[#lines + 1] = "Content-Length: " .. #request.body
+  end
+  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
+end
+
+--- Sends one request on this connection, and receives its response.
+---@param request table { method, path, headers, body, timeout }
+---@return luaserve.spec.Response
+function Client:request(request)
+  local usual = self.timeout
+  self:set_timeout(request.timeout or usual)
+  self:send(request_bytes(self.host, request))
+  local response = self:receive_response(request.method)
+  self:set_timeout(usual)
+  return response
+end
+
+--- How long each further call may take.
+---@param seconds number
+function Client:set_timeout(seconds)
+  self.timeout = seconds
+  self.socket:settimeout(seconds)
+  self.socket:settimeout(seconds, "t")
+end
+
+-- Servers ----------------------------------------------------------------------------------------
+
+---@class luaserve.spec.Server
+---@field pid integer
+---@field host string
+---@field port integer
+---@field ready string its first line
+---@field dir string the folder that holds its files
+local Server = {}
+Server.__index = Server
+
+--- A connection that stays open.
+---@param options? table { timeout = seconds }
+---@return luaserve.spec.Client
+function Server:client(options)
+  local timeout = options and options.timeout or TIMEOUT
+  return setmetatable({ socket = connect(self.host, self.port, timeout), timeout = timeout,
+    host = self.host .. ":" .. self.port }, Client)
+end
+
+--- One request on a connection of its own.
+---@param request table { method, path, headers, body, timeout }
+---@return luaserve.spec.Response
+function Server:request(request)
+  local client = self:client { timeout = request.timeout or TIMEOUT }
+  client:send(request_bytes(client.host, request, "close"))
+  local response = client:receive_response(request.method)
+  client:close()
+  return response
+end
+
+-- server:get(path[, { headers, body, timeout }]) and so on.
+for _, name in ipairs { "get", "post", "put", "patch", "delete", "head", "options" } do
+  Server[name] = function(self, path, options)
+    local request = { method = name:upper(), path = path }
+    for key, value in pairs(options or {}) do request[key] = value end
+    return self:request(request)
+  end
+end
+
+--- Sends bytes, and returns all that comes back until the server closes.
+---@param bytes string
+---@param options? table { timeout = seconds, half_close = false: do not say that this was all }
+---@return string
+function Server:raw(bytes, options)
+  options = options or {}
+  local client = self:client { timeout = options.timeout }
+  client:send(bytes)
+  if options.half_close ~= false then client:shutdown() end
+  local answer = client:receive "*a"
+  client:close()
+  return answer
+end
+
+local function matching_line(text, pattern)
+  for line in text:gmatch "[^\n]+" do
+    if line:find(pattern) then return line end
+  end
+end
+
+--- What the server has written to standard error; with a Lua pattern, waits for the first line
+--- that matches and returns it (nil after `timeout` seconds).
+---@param pattern? string
+---@param timeout? number
+---@return string|nil
+function Server:log(pattern, timeout)
+  local function text() return self.err or read(self.dir .. "/stderr") end
+  if not pattern then return text() end
+  return eventually(self.err and 0 or timeout or TIMEOUT, function()
+    return matching_line(text(), pattern)
+  end)
+end
+
+--- Sends a signal, by its name without SIG. Does nothing once the server has ended.
+---@param name string
+---@return boolean
+function Server:signal(name)
+  return self:alive() and succeeded("kill -" .. name .. " " .. self.pid .. " 2>/dev/null")
+end
+
+--- Whether it still runs.
+---@return boolean
+function Server:alive()
+  local state = self.pipe and read("/proc/" .. self.pid .. "/stat"):match "^.*%) (%a)"
+  return state ~= nil and state ~= "Z" and state ~= "X"
+end
+
+-- The workers of a server that has to be killed would live on.
+local function kill(server)
+  local pids = capture("pgrep -P " .. server.pid):gsub("\n", " ")
+  succeeded("kill -KILL " .. server.pid .. " " .. pids .. " 2>/dev/null")
+end
+
+local function finish(server)
+  server.code = tonumber(read(server.dir .. "/code"))
+  server.pipe:close()
+  server.pipe = nil
+  server.out, server.err = read(server.dir .. "/stdout"), read(server.dir .. "/stderr")
+  succeeded("chmod -R u+rwX " .. quote(server.dir) .. "; rm -rf " .. quote(server.dir))
+end
+
+--- Waits until the server has ended by itself; after `timeout` seconds (15) it is killed.
+---@param timeout? number
+---@return integer # its exit code; 128 and the signal when one ended it
+function Server:wait(timeout)
+  if not self.pipe then return self.code end
+  local function ended() return read(self.dir .. "/code"):find "\n" end
+  if not eventually(timeout or STOP, ended) then
+    kill(self)
+    eventually(STOP, ended)
+  end
+  finish(self)
+  return self.code
+end
+
+--- Ends the server with SIGTERM, and with SIGKILL when that does not help. May be called again.
+---@return integer # its exit code
+function Server:stop()
+  self:signal "TERM"
+  return self:wait()
+end
+
+--- What the server has written to standard output.
+---@return string
+function Server:output() return self.out or read(self.dir .. "/stdout") end
+
+--- A server that nobody stopped ends when it is collected, or with the Lua state (from Lua 5.2 on).
+function Server:__gc()
+  pcall(self.stop, self)
+end
+
+-- The outer shell writes down how it ended: Lua 5.1 does not tell the exit code of a pipe.
+local function start_process(options)
+  local dir, config = lay_out(options)
+  local inner = "echo $$; " .. command_of(options, dir, config)
+  local pipe = assert(io.popen("exec 2>/dev/null; timeout -s KILL " .. (options.lifetime or LIFETIME) ..
+    " sh -c " .. quote(inner) .. "; echo $? >" .. quote(dir .. "/code")))
+  local server = setmetatable({ dir = dir, pipe = pipe }, Server)
+  server.pid = tonumber(pipe:read "*l")
+  return server
+end
+
+-- With a wrapper such as strace, the server is the wrapper's child.
+local function find_wrapped(server, options)
+  if not options.wrap then return end
+  local child = capture("pgrep -P " .. server.pid .. " | head -1"):match "%d+"
+  server.pid = tonumber(child) or server.pid
+end
+
+local function ready_line(server)
+  return eventually(START, function()
+    return matching_line(server:output(), "^luaserve %S+ listening on ") or
+      (read(server.dir .. "/code") ~= "" and "ended")
+  end)
+end
+
+--- Starts a server and waits until it is ready.
+---@param options? table
+---  config: a table of config.lua (host 127.0.0.1 and port 0 unless it says otherwise), or the path
+---  of a file (on 127.0.0.1 and a free port unless it says listen);
+---  scripts, www: a table of file names and contents, or the path of a folder;
+---  env, arguments, wrap ("strace -f …"), binary (else the environment's LUASERVE, or ./luaserve),
+---  lifetime (seconds after which it is killed in any case, 300)
+---@return luaserve.spec.Server
+function M.start(options)
+  options = options or {}
+  local server = start_process(options)
+  local line = ready_line(server)
+  if not line or line == "ended" then
+    local code = server:wait(0)
+    error("the server did not start (exit code " .. tostring(code) .. "): " .. server.err, 2)
+  end
+  server.ready = line
+  local host, port = line:match "http://%[?([%x:.]-)%]?:(%d+)"
+  server.host = host == "0.0.0.0" and "127.0.0.1" or host == "::" and "::1" or host
+  server.port = tonumber(port)
+  find_wrapped(server, options)
+  return server
+end
+
+--- Runs a server that is expected to end by itself (after 15 seconds it is killed).
+---@param options? table as for start
+---@return integer code, string out, string err
+function M.run(options)
+  local server = start_process(options or {})
+  local code = server:wait()
+  return code, server.out, server.err
+end
+
+return M
