@@ -61,9 +61,9 @@ describe("HTTP", function()
     end)
 
     it("answers pipelined requests in order", function()
-      local answer = server:raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none" ..
+      local answer = server:raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\none." ..
         "GET /page.txt HTTP/1.1\r\nHost: x\r\n\r\n" ..
-        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n" ..
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntwo.\r\n0\r\n\r\n" ..
         "GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
       local order = {}
       for part in answer:gmatch "\r\n\r\n(%a+)" do order[#order + 1] = part end

@@ -147,7 +147,7 @@ describe("the supervisor", function()
   end)
 
   it("gives a clean answer when a worker cannot cut itself loose", function()
-    local server = start({}, { env = { LUASERVE_FAULT = "worker/close_range:1:ENOMEM,close_range:1:ENOMEM" } })
+    local server = start({}, { env = { LUASERVE_FAULT = "close_range:1:ENOMEM" } })
     local response = server:get "/ok"
     assert.equal(500, response.status)
     server:stop()

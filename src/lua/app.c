@@ -58,9 +58,10 @@ static int core_route(lua_State *L)
     if (err == -ENOMEM)
         return luaL_error(L, "not enough memory");
     ls_held_push(L, why);
-    if (err < 0)
-        return luaL_error(L, "%s: %s", route.where, lua_tostring(L, -1));
-    return 0;
+    if (err == 0)
+        return 0;
+    lua_pushfstring(L, "%s: %s", route.where, lua_tostring(L, -1));
+    return lua_error(L);
 }
 
 static int core_escape(lua_State *L)

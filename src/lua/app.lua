@@ -84,6 +84,8 @@ local function read_options(options)
   return body, wall
 end
 
+-- Called straight from the function that the user calls, and never by a tail call: the levels
+-- count on it.
 local function add(name, methods, pattern, options, handler)
   if handler == nil then options, handler = {}, options end
   if type(pattern) ~= "string" then
@@ -94,15 +96,14 @@ local function add(name, methods, pattern, options, handler)
   elseif type(handler) ~= "function" then
     fail(2, "app:%s: expected a handler function, found %s", name, described(handler))
   end
-  local place = where(3)
-  core.route(methods, pattern, handler, place, read_options(options))
-  return app
+  core.route(methods, pattern, handler, where(3), read_options(options))
 end
 
 local function define(name, methods)
   app[name] = function(self, pattern, options, handler)
     check_self(self, name)
-    return add(name, methods, pattern, options, handler)
+    add(name, methods, pattern, options, handler)
+    return app
   end
 end
 
@@ -123,7 +124,8 @@ function app:route(methods, pattern, options, handler)
       fail(1, "app:route: expected the name of a method, found %s", described(method))
     end
   end
-  return add("route", methods, pattern, options, handler)
+  add("route", methods, pattern, options, handler)
+  return app
 end
 
 -- Answers --------------------------------------------------------------------------------------

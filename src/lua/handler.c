@@ -132,13 +132,21 @@ static void answer_failure(struct ls_lua *lua, struct failure *f)
         ls_answer_page(f->e, f->interrupted || f->memory ? 503 : 500, lua->dev ? text : NULL);
 }
 
+/* Closes what the handler left open, which may run code of its own, and be interrupted in it. */
+static void unwind(struct ls_call *call)
+{
+    lua_resetthread(call->thread);
+    lua_settop(call->thread, 0);
+}
+
 static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
 {
     struct failure f = { .call = e->handler, .e = e, .status = status };
+    f.yielded = status == LUA_YIELD;
+    describe(lua, &f); /* while the failed calls still stand on the stack */
+    unwind(f.call);
     f.interrupted = lua->interrupted;
     f.memory = status == LUA_ERRMEM || lua->heap.refused;
-    f.yielded = status == LUA_YIELD;
-    describe(lua, &f);
     if (!f.quiet && !e->gone)
         log_failure(lua, &f);
     if (!e->gone)
@@ -172,11 +180,8 @@ static enum ls_ran go_on(struct ls_lua *lua, struct ls_engine *e, int given)
         lua->current = NULL;
         return LS_RAN_WAIT;
     }
-    if (status != LUA_OK) {
+    if (status != LUA_OK)
         failed(lua, e, status);
-        lua_resetthread(call->thread);
-        lua_settop(call->thread, 0);
-    }
     over(lua, e);
     return call->next ? LS_RAN_NEXT : LS_RAN_DONE;
 }
@@ -227,8 +232,7 @@ static void drop(void *ctx, struct ls_engine *e)
     struct ls_call *call = e->handler;
     lua->current = e;
     ls_interrupt_enter(lua, call->thread);
-    lua_resetthread(call->thread); /* closes what it has open */
-    lua_settop(call->thread, 0);
+    unwind(call);
     over(lua, e);
 }
 

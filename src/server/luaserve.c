@@ -177,11 +177,23 @@ static void fill_site(struct luaserve *s)
         site->nonce = (uint64_t)(uintptr_t)s;
 }
 
+/* For tests: see os/fault.h. */
+static int plan_faults(struct luaserve_error *error)
+{
+    struct ls_slice plan = ls_slice_of(getenv("LUASERVE_FAULT")), bad;
+    if (plan.len > 0 && ls_fault_plan(plan, &bad) < 0)
+        return fail(error, LUASERVE_CONFIG, "LUASERVE_FAULT: cannot read \"%.*s\"", (int)bad.len,
+                    bad.at);
+    return 0;
+}
+
 int luaserve_load(struct luaserve *s, struct luaserve_error *error)
 {
     struct ls_buffer faults = { 0 };
     if (s->loaded)
         return 0;
+    if (plan_faults(error) < 0)
+        return -1;
     int err = ls_config_finish(&s->config, &faults);
     if (err < 0)
         return fail_config(error, &faults, err);

@@ -98,7 +98,7 @@ static void log_death(struct luaserve *s, uint32_t client, int status, const cha
 }
 
 /* A worker that ended in the middle of something: what its client still has to be told. */
-static void after_death(struct luaserve *s, uint32_t client, int status)
+static void after_death(struct luaserve *s, uint32_t client, enum ls_phase phase, int status)
 {
     struct ls_client *c = &s->clients.all[client];
     struct ls_traffic t;
@@ -106,7 +106,7 @@ static void after_death(struct luaserve *s, uint32_t client, int status)
     if (t.answered) {
         log_death(s, client, status, "connection cut");
         c->cut = true;
-    } else if (t.asked) {
+    } else if (t.asked || phase == LS_PHASE_START) { /* then the request may still be coming */
         log_death(s, client, status, "answered 500");
         ls_incident_answer(s, client, 500);
     } else {
@@ -123,7 +123,7 @@ static void ended(struct luaserve *s, uint32_t client, int status)
     if (!well) /* whatever it had started goes with it */
         ls_sys_kill(-c->pid, SIGKILL);
     if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
-        after_death(s, client, status);
+        after_death(s, client, phase, status);
     ls_clients_unset_pid(&s->clients, client);
     if (c->answered)
         linger(s, client);

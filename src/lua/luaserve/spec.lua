@@ -56,6 +56,7 @@ local function eventually(timeout, condition)
     if result then return result end
     socket.select(nil, nil, 0.005)
   until socket.gettime() > deadline
+  return nil
 end
 
 local function write_tree(folder, files)
@@ -241,7 +242,7 @@ local function receive_chunks(client)
   local parts = {}
   while true do
     local line = client:receive "*l"
-    local size = tonumber(line:match "^%x+$" or "", 16)
+    local size = tonumber(line:match "^(%x+)%s*;?" or "", 16)
     if not size then error("no chunk size: " .. string.format("%q", line), 3) end
     if size == 0 then break end
     parts[#parts + 1] = client:receive(size)
@@ -366,6 +367,7 @@ local function matching_line(text, pattern)
   for line in text:gmatch "[^\n]+" do
     if line:find(pattern) then return line end
   end
+  return nil
 end
 
 --- What the server has written to standard error; with a Lua pattern, waits for the first line
@@ -434,9 +436,17 @@ end
 ---@return string
 function Server:output() return self.out or read(self.dir .. "/stdout") end
 
---- A server that nobody stopped ends when it is collected, or with the Lua state (from Lua 5.2 on).
+-- A server that nobody stopped ends when it is collected, or with the Lua state. In Lua 5.1 tables
+-- have no finalizer, a proxy has. It must be younger than the pipe, whose own would wait.
 function Server:__gc()
   pcall(self.stop, self)
+end
+
+local function guard(server)
+  local newproxy = rawget(_G, "newproxy")
+  if not newproxy then return end
+  server.guard = newproxy(true)
+  getmetatable(server.guard).__gc = function() pcall(server.stop, server) end
 end
 
 -- The outer shell writes down how it ended: Lua 5.1 does not tell the exit code of a pipe.
@@ -447,6 +457,7 @@ local function start_process(options)
     " sh -c " .. quote(inner) .. "; echo $? >" .. quote(dir .. "/code")))
   local server = setmetatable({ dir = dir, pipe = pipe }, Server)
   server.pid = tonumber(pipe:read "*l")
+  guard(server)
   return server
 end
 
