@@ -1,77 +1,8 @@
-/* config.lua and luaserve_set: every kind of fault with its line, defaults, units. Runs from the
- * root of the repo, whose config.lua it reads. */
-#include "unit.h"
+/* config.lua and luaserve_set: every kind of fault with its line, defaults. Runs from the
+ * root of the repo, whose config.lua it reads. What a file's Lua may do: configfile_test.c. */
+#include "configs.h"
 
-#include <asm/unistd_64.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "os/sys.h"
-#include "server/config.h"
 #include "server/schema.h"
-#include "server/units.h"
-
-/* A folder for config files; the tests make it at their first file. */
-static char folder[] = "/tmp/config_test.XXXXXX", path[64];
-
-static void write_file(const char *name, const void *bytes, size_t len)
-{
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    CHECK(file && (len == 0 || fwrite(bytes, 1, len, file) == len));
-    if (file)
-        fclose(file);
-}
-
-/* All occurrences of the file's path become "config.lua", as if the tests ran in its folder. */
-static void shorten(struct ls_buffer *text)
-{
-    size_t prefix = strlen(folder) + 1;
-    for (size_t at = 0; at + prefix <= text->len;) {
-        if (memcmp(text->at + at, folder, prefix - 1) != 0) {
-            at++;
-            continue;
-        }
-        memmove(text->at + at, text->at + at + prefix, text->len - at - prefix);
-        text->len -= prefix;
-    }
-}
-
-static struct ls_slice said(const struct ls_buffer *faults)
-{
-    return (struct ls_slice) { faults->at ? faults->at : "", faults->len };
-}
-
-/* Reads `len` bytes as config.lua: the result, with the faults' lines. */
-static int read_bytes(struct ls_config *c, const void *bytes, size_t len, struct ls_buffer *faults)
-{
-    write_file("config.lua", bytes, len);
-    CHECK_INT(ls_config_init(c), 0);
-    ls_buffer_clear(faults);
-    int err = ls_config_read(c, path, faults);
-    shorten(faults);
-    return err;
-}
-
-static void check_faults(const char *source, const char *lines)
-{
-    struct ls_config c;
-    struct ls_buffer faults = { 0 };
-    CHECK_INT(read_bytes(&c, source, strlen(source), &faults), *lines ? -EINVAL : 0);
-    CHECK_TEXT(said(&faults), lines);
-    ls_config_free(&c);
-    ls_buffer_free(&faults);
-}
-
-/* The file's one fault, less "config.lua: " and the line feed. */
-static void check_fault(const char *source, const char *fault)
-{
-    char line[1000];
-    snprintf(line, sizeof line, "config.lua: %s\n", fault);
-    check_faults(source, line);
-}
 
 static void check_set(const char *key, const char *value, const char *fault)
 {
@@ -82,87 +13,6 @@ static void check_set(const char *key, const char *value, const char *fault)
     CHECK_TEXT(said(&faults), fault);
     ls_config_free(&c);
     ls_buffer_free(&faults);
-}
-
-/* ---- units ---- */
-
-static void check_duration(const char *text, int err, uint64_t expected)
-{
-    uint64_t got = 0;
-    CHECK_INT(ls_duration_parse(ls_slice_of(text), &got), err);
-    CHECK_INT(got, expected);
-}
-
-static void durations_are_read(void)
-{
-    check_duration("10s", 0, 10000000);
-    check_duration("500ms", 0, 500000);
-    check_duration("5m", 0, 300000000);
-    check_duration("1h", 0, 3600000000);
-    check_duration("24h", 0, 86400000000);
-    check_duration("2.5", 0, 2500000);
-    check_duration("0", 0, 0);
-    check_duration("1.5h", 0, 5400000000);
-    check_duration("0.000001", 0, 1);
-    check_duration("0.0000001", 0, 0);
-    check_duration("0.10000000000000000000000000000000001s", 0, 100000);
-    check_duration("0.999999999h", 0, 3599999996);
-    check_duration("18446744073709.551615s", 0, UINT64_MAX);
-}
-
-static void junk_is_no_duration(void)
-{
-    const char *const junk[] = {
-        "",    " ",   "s",   "10 s", "10S", "10ss",  "-1s",  "+1s", "1e3",
-        "0x5", "1.s", ".5s", "1..2", "10d", "1m30s", "10s ", "nan", "inf"
-    };
-    for (size_t i = 0; i < sizeof junk / sizeof *junk; i++)
-        check_duration(junk[i], -EINVAL, 0);
-    check_duration("18446744073709.551616s", -ERANGE, 0);
-    check_duration("5124095577h", -ERANGE, 0);
-    check_duration("99999999999999999999999ms", -ERANGE, 0);
-    uint64_t got;
-    CHECK_INT(ls_duration_parse((struct ls_slice) { NULL, 0 }, &got), -EINVAL);
-    CHECK_INT(ls_duration_parse((struct ls_slice) { "10s\0", 4 }, &got), -EINVAL);
-}
-
-static void check_size(const char *text, int err, uint64_t expected)
-{
-    uint64_t got = 0;
-    CHECK_INT(ls_size_parse(ls_slice_of(text), &got), err);
-    CHECK_INT(got, expected);
-}
-
-static void sizes_are_read(void)
-{
-    check_size("0", 0, 0);
-    check_size("65536", 0, 65536);
-    check_size("64K", 0, 65536);
-    check_size("1M", 0, 1048576);
-    check_size("4G", 0, 4294967296);
-    check_size("1T", 0, 1099511627776);
-    check_size("16777215T", 0, UINT64_MAX - 0xFFFFFFFFFF);
-    check_size("16777216T", -ERANGE, 0);
-    check_size("18446744073709551616", -ERANGE, 0);
-    const char *const junk[] = {
-        "", "K", "64k", "64KB", "1.5M", "-1", "+1", "1 K", "0x10", "64K "
-    };
-    for (size_t i = 0; i < sizeof junk / sizeof *junk; i++)
-        check_size(junk[i], -EINVAL, 0);
-}
-
-static void units_are_written(void)
-{
-    struct ls_buffer b = { 0 };
-    const uint64_t durations[] = { 0, 10000, 1500000, 30000000, 90000000, 86400000000, 1 };
-    const uint64_t sizes[] = { 0, 16, 1000, 65536, (uint64_t)1 << 40, (uint64_t)3 << 30 };
-    for (size_t i = 0; i < sizeof durations / sizeof *durations; i++, ls_buffer_byte(&b, ' '))
-        ls_duration_text(&b, durations[i]);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++, ls_buffer_byte(&b, ' '))
-        ls_size_text(&b, sizes[i]);
-    CHECK_TEXT(((struct ls_slice) { b.at, b.len }),
-               "0 10ms 1500ms 30s 90s 24h 0.000001 0 16 1000 64K 1T 3G ");
-    ls_buffer_free(&b);
 }
 
 /* ---- what is set ---- */
@@ -471,168 +321,6 @@ static void many_faults_are_counted(void)
     ls_buffer_free(&faults);
 }
 
-/* ---- the file's Lua ---- */
-
-static void files_that_return_no_table_are_faults(void)
-{
-    check_fault("", "the file returns nothing: it must end with return { ... }");
-    check_fault("return", "the file returns nothing: it must end with return { ... }");
-    check_fault("return 5", "expected the file to return a table, found a number");
-    check_faults("port = 3000\n",
-                 "config.lua:1: port is assigned as a global, which sets nothing: the file must "
-                 "return a table, return { port = 3000 }\n");
-    check_faults("\n\nhost = 'x'\n",
-                 "config.lua:3: host is assigned as a global, which sets nothing: the file must "
-                 "return a table, return { host = \"x\" }\n");
-    check_faults("limits = {}\n",
-                 "config.lua:1: limits is assigned as a global, which sets nothing: the file must "
-                 "return a table, return { limits = ... }\n");
-}
-
-static void lua_errors_are_faults(void)
-{
-    check_faults("return {\n  port = = 1\n}", "config.lua:2: unexpected symbol near '='\n");
-    check_faults("\nerror 'oops'", "config.lua:2: oops\n");
-    check_fault("error('no place', 0)", "no place");
-    check_fault("error {}", "the file raised an error that is no text but a table");
-    check_fault("error()", "the file raised an error that is no text but a nil");
-    check_faults("error 'two\\nlines\\1'", "config.lua:1: two\\x0Alinesconfig.lua\n");
-    check_faults("return { dev = x }",
-                 "config.lua:1: unknown global x (there is env and the pure standard library)\n");
-    check_fault("\x1bLua", "attempt to load a binary chunk (mode is 't')");
-}
-
-static void the_library_is_pure(void)
-{
-    static const char *const absent[] = {
-        "load",    "loadstring",     "loadfile",  "dofile", "require", "io", "os",  "debug",
-        "package", "collectgarbage", "coroutine", "print",  "xpcall",  "_G", "warn"
-    };
-    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
-        char source[100], line[200];
-        snprintf(source, sizeof source, "return { port = %s }", absent[i]);
-        snprintf(line, sizeof line,
-                 "config.lua:1: unknown global %s (there is env and the pure standard library)\n",
-                 absent[i]);
-        check_faults(source, line);
-    }
-    check_faults("local ok = pcall(error, 'x')\nassert(not ok and _VERSION and select('#') == 0)\n"
-                 "return { index = ('%s.html'):format(utf8.char(0xe9) .. table.concat { 'a' }),\n"
-                 "  port = math.max(80, tonumber '81', #string.rep('x', 5)) }",
-                 "");
-    check_faults("string = nil",
-                 "config.lua:1: string is assigned as a global, which sets nothing: the file must "
-                 "return a table, return { string = ... }\n");
-}
-
-static void env_shows_the_environment(void)
-{
-    struct ls_config c;
-    struct ls_buffer faults = { 0 };
-    const char *source =
-        "return { port = tonumber(env.CONFIG_TEST_PORT), dev = env.NONE_X == nil }";
-    setenv("CONFIG_TEST_PORT", "8081", 1);
-    CHECK_INT(read_bytes(&c, source, strlen(source), &faults), 0);
-    CHECK_INT(c.port, 8081);
-    CHECK(c.dev);
-    ls_config_free(&c);
-    ls_buffer_free(&faults);
-    check_faults("env.X = 1", "config.lua:1: env is read-only\n");
-    check_faults("setmetatable(env, {})", "config.lua:1: cannot change a protected metatable\n");
-}
-
-static void endless_files_are_ended(void)
-{
-    const char *line = "config.lua:1: the file does not come to an end (an endless loop?)\n";
-    check_faults("while true do end", line);
-    check_faults("while true do pcall(function() while true do end end) end", line);
-    check_faults("local t = setmetatable({}, { __close = function() while true do end end })\n"
-                 "local x <close> = t\nwhile true do end",
-                 line);
-    check_faults("local function f() return f() end f()", line);
-    check_faults("setmetatable({}, { __gc = function() while true do end end })",
-                 "config.lua:1: a config file cannot have finalizers (__gc)\n");
-}
-
-static void greedy_files_are_ended(void)
-{
-    const char *fault = "the file asks for more than 16 MiB of memory";
-    check_fault("return { index = ('x'):rep(1 << 30) }", fault);
-    check_fault("local t = {} while true do t[#t + 1] = {} end", fault);
-    check_fault("local s = 'x' while true do s = s .. s end", fault);
-    check_faults("pcall(string.rep, 'x', 1 << 30) return {}", "");
-    static char big[17 << 20];
-    struct ls_config c;
-    struct ls_buffer faults = { 0 };
-    memset(big, ' ', sizeof big);
-    CHECK_INT(read_bytes(&c, big, sizeof big, &faults), -EFBIG);
-    CHECK_TEXT(said(&faults), "config.lua: cannot read the file: File too large\n");
-    ls_config_free(&c);
-    ls_buffer_free(&faults);
-}
-
-static void metatables_do_no_harm(void)
-{
-    check_faults("return setmetatable({ dev = true }, { __index = function() error 'no' end,\n"
-                 "  __pairs = error, __len = error, __metatable = 5 })",
-                 "");
-    check_faults("local t = setmetatable({}, {}) getmetatable(t).__index = t return t", "");
-    check_faults("local t = setmetatable({}, { __index = function(t, k) return t[k] end })\n"
-                 "return { port = pcall(function() return t.x end) and 1 or 2 }",
-                 "");
-    check_faults("table.sort = error string.rep = nil return { dev = true, port = 1 }", "");
-    check_faults("local t = {} t.limits = t return t", "config.lua: limits.limits: unknown key\n");
-    check_faults(
-        "getmetatable('').__index = function() while true do end end\nreturn { a = ('').x }",
-        "config.lua:1: the file does not come to an end (an endless loop?)\n");
-    check_faults("local function f() return 1 + f() end return { dev = pcall(f) }", "");
-}
-
-static void first_lines_for_others_are_skipped(void)
-{
-    check_faults("\xEF\xBB\xBFreturn {}", "");
-    check_faults("#!/usr/bin/env luaserve\nreturn {}", "");
-    check_faults("#!/usr/bin/env luaserve\nx = 1",
-                 "config.lua:2: x is assigned as a global, which sets nothing: the file must "
-                 "return a table, return { x = 1 }\n");
-}
-
-static void files_that_cannot_be_read_are_faults(void)
-{
-    struct ls_config c;
-    struct ls_buffer faults = { 0 };
-    CHECK_INT(ls_config_init(&c), 0);
-    CHECK_INT(ls_config_read(&c, "/nowhere/config.lua", &faults), -ENOENT);
-    CHECK_INT(ls_config_read(&c, "/", &faults), -EISDIR);
-    CHECK_TEXT(said(&faults),
-               "/nowhere/config.lua: cannot read the file: No such file or directory\n"
-               "/: cannot read the file: Is a directory\n");
-    ls_config_free(&c);
-    ls_buffer_free(&faults);
-}
-
-static void long_paths_stand_whole_in_errors(void)
-{
-    char dir[200], expected[400];
-    struct ls_config c;
-    struct ls_buffer faults = { 0 };
-    snprintf(dir, sizeof dir, "%s/%0100d", folder, 0);
-    CHECK_INT(mkdir(dir, 0700), 0);
-    snprintf(expected, sizeof expected, "%s/c.lua", dir);
-    FILE *file = fopen(expected, "w");
-    CHECK(file && fputs("error 'here'", file) >= 0);
-    if (file)
-        fclose(file);
-    CHECK_INT(ls_config_init(&c), 0);
-    CHECK_INT(ls_config_read(&c, expected, &faults), -EINVAL);
-    unlink(expected);
-    rmdir(dir);
-    snprintf(expected, sizeof expected, "%s/c.lua:1: here\n", dir);
-    CHECK_TEXT(said(&faults), expected);
-    ls_config_free(&c);
-    ls_buffer_free(&faults);
-}
-
 /* ---- the file in the root of the repo ---- */
 
 static void the_repos_file_says_the_defaults(void)
@@ -700,10 +388,6 @@ static void the_repos_file_shows_every_key(void)
 }
 
 static const struct unit_test tests[] = {
-    { "durations are read", durations_are_read },
-    { "junk is no duration", junk_is_no_duration },
-    { "sizes are read", sizes_are_read },
-    { "units are written", units_are_written },
     { "init gives the defaults", init_gives_defaults },
     { "each default is in range", each_default_is_in_range },
     { "files set every kind of key", files_set_every_kind },
@@ -718,43 +402,11 @@ static const struct unit_test tests[] = {
     { "unknown keys name the nearest", unknown_keys_name_the_nearest },
     { "all faults come at once", all_faults_come_at_once },
     { "many faults are counted", many_faults_are_counted },
-    { "files that return no table are faults", files_that_return_no_table_are_faults },
-    { "Lua errors are faults", lua_errors_are_faults },
-    { "the library is pure", the_library_is_pure },
-    { "env shows the environment", env_shows_the_environment },
-    { "endless files are ended", endless_files_are_ended },
-    { "greedy files are ended", greedy_files_are_ended },
-    { "metatables do no harm", metatables_do_no_harm },
-    { "first lines for others are skipped", first_lines_for_others_are_skipped },
-    { "files that cannot be read are faults", files_that_cannot_be_read_are_faults },
-    { "long paths stand whole in errors", long_paths_stand_whole_in_errors },
     { "the repo's config.lua says the defaults", the_repos_file_says_the_defaults },
     { "the repo's config.lua shows every key", the_repos_file_shows_every_key },
 };
 
-/* valgrind does not know openat2: the older call does, since nothing here asks for RESOLVE_*. */
-static long without_openat2(struct ls_sys_gate *gate, long nr, const long args[6])
-{
-    (void)gate;
-    if (nr != __NR_openat2)
-        return ls_sys_raw(nr, args);
-    const struct ls_open_how *how = (const void *)args[2];
-    return ls_sys_raw(__NR_openat,
-                      (long[6]) { (int)args[0], args[1], (long)how->flags, (long)how->mode });
-}
-
 int main(void)
 {
-    struct ls_sys_gate gate = { without_openat2 };
-    if (!mkdtemp(folder))
-        return 1;
-    if (getenv("VALGRIND"))
-        ls_sys_gate = &gate;
-    int failed = unit_main(tests, sizeof tests / sizeof *tests);
-    const char *const names[] = { "config.lua", "log", "" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        remove(path);
-    }
-    return failed;
+    return config_main(tests, sizeof tests / sizeof *tests);
 }

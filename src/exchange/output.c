@@ -12,6 +12,11 @@ bool ls_output_pending(const struct ls_output *out)
     return out->sent < out->bytes.len || out->file >= 0;
 }
 
+uint64_t ls_output_left(const struct ls_output *out)
+{
+    return out->bytes.len - out->sent + out->file_left;
+}
+
 void ls_output_sent(struct ls_output *out, size_t bytes)
 {
     out->sent += bytes;

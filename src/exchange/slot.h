@@ -38,6 +38,10 @@ struct ls_slot {
     _Atomic uint64_t interrupt; /* the request whose handler is to be interrupted; 0: none */
     _Atomic uint64_t settled_out; /* bytes of responses that are complete, and of 1xx ones */
     _Atomic uint64_t settled_in;  /* bytes of requests that have been answered */
+    /* What both will be once the answers that wait to be written are out whole; set before the
+     * first byte of them is written, so that a death right behind the last one is no torn answer.
+     * 0: nothing of the kind. */
+    _Atomic uint64_t promised_out, promised_in;
     _Atomic uint32_t detached;    /* futex: 1 once the worker has a descriptor table of its own */
     int32_t pid;
     uint64_t client;              /* number of this client, from 1; the request id's root */

@@ -22,8 +22,10 @@ static bool look_tcp(int fd, const struct ls_slot *slot, struct ls_traffic *t)
         return false;
     uint64_t sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
     uint64_t received = info.tcpi_bytes_received - (info.tcpi_state == TCP_STATE_CLOSE_WAIT);
-    t->answered = sent != atomic_load(&slot->settled_out);
-    t->asked = received > atomic_load(&slot->settled_in);
+    t->whole = ls_slot_phase(atomic_load(&slot->word)) == LS_PHASE_SEND && sent > 0 &&
+               sent == atomic_load(&slot->promised_out);
+    t->answered = !t->whole && sent != atomic_load(&slot->settled_out);
+    t->asked = received > atomic_load(t->whole ? &slot->promised_in : &slot->settled_in);
     t->acknowledged = info.tcpi_bytes_acked;
     return true;
 }
@@ -50,7 +52,9 @@ void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17])
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
     uint64_t word = atomic_load(&slot->word), seq = ls_slot_seq(word);
     enum ls_phase phase = ls_slot_phase(word);
-    bool between = phase == LS_PHASE_IDLE || phase == LS_PHASE_START;
+    struct ls_traffic t;
+    ls_traffic_look(s, client, &t);
+    bool between = phase == LS_PHASE_IDLE || phase == LS_PHASE_START || t.whole;
     ls_request_id(s->site.nonce, slot->client, seq + between, id);
 }
 

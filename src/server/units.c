@@ -55,9 +55,11 @@ static bool take_fraction(struct ls_slice *text, uint64_t *billionths)
 
 int ls_duration_parse(struct ls_slice text, uint64_t *microseconds)
 {
+    uint64_t whole, billionths;
+    if (text.len == 0)
+        return -EINVAL;
     size_t digits = count_digits(text);
     struct ls_slice rest = ls_slice_from(text, digits);
-    uint64_t whole, billionths;
     int err = ls_slice_to_u64((struct ls_slice) { text.at, digits }, &whole);
     const struct unit *unit = take_fraction(&rest, &billionths) ? unit_of(times, rest) : NULL;
     if (err == -EINVAL || !unit)
@@ -71,9 +73,11 @@ int ls_duration_parse(struct ls_slice text, uint64_t *microseconds)
 
 int ls_size_parse(struct ls_slice text, uint64_t *bytes)
 {
+    uint64_t whole;
+    if (text.len == 0)
+        return -EINVAL;
     size_t digits = count_digits(text);
     const struct unit *unit = unit_of(sizes, ls_slice_from(text, digits));
-    uint64_t whole;
     int err = ls_slice_to_u64((struct ls_slice) { text.at, digits }, &whole);
     if (err == -EINVAL || !unit)
         return -EINVAL;

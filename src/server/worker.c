@@ -34,6 +34,17 @@ static void describe_request(struct ls_worker *w, const struct ls_engine *e)
     copy_cut(w->slot->target, LS_SLOT_TARGET, ls_span_slice(e->in.at, e->head.target));
 }
 
+/* Whole answers alone are promised: not a stream, not a 100 Continue. */
+static void promise(struct ls_worker *w, const struct ls_engine *e)
+{
+    bool whole = !ls_answer_begun(e) && (e->state == LS_ENGINE_ANSWERED ||
+                                         e->state == LS_ENGINE_CLOSE || e->state == LS_ENGINE_READ);
+    uint64_t out = whole ? w->sent + ls_output_left(&e->out) : 0;
+    uint64_t in = w->received - ls_input_rest(&e->in).len;
+    atomic_store_explicit(&w->slot->promised_in, in, memory_order_relaxed);
+    atomic_store_explicit(&w->slot->promised_out, out, memory_order_relaxed);
+}
+
 static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
                   uint64_t deadline)
 {
@@ -41,6 +52,8 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
     uint64_t word = ls_slot_word(e->seq, phase);
     if (phase == LS_PHASE_HANDLER || phase == LS_PHASE_SEND)
         describe_request(w, e);
+    if (phase == LS_PHASE_SEND)
+        promise(w, e);
     if (phase == LS_PHASE_IDLE)
         atomic_store_explicit(&w->slot->settled_in, w->received, memory_order_relaxed);
     atomic_store_explicit(&w->slot->deadline, deadline, memory_order_release);
