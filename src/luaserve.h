@@ -64,8 +64,8 @@ LUASERVE_API int luaserve_load(struct luaserve *server, struct luaserve_error *e
 /* Calls `each` for every route of a loaded server, in the order of registration: methods such as
  * "GET, POST", the pattern, and the script and line that it comes from. */
 LUASERVE_API void luaserve_routes(const struct luaserve *server,
-                                  void (*each)(void *ctx, const char *methods,
-                                               const char *pattern, const char *where),
+                                  void (*each)(void *ctx, const char *methods, const char *pattern,
+                                               const char *where),
                                   void *ctx);
 
 /* Binds and listens on every address of the configuration; clients queue from here on. */

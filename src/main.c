@@ -132,8 +132,7 @@ static int exists(const char *path)
     return file != NULL;
 }
 
-static int configure(struct luaserve *server, const struct options *o,
-                     struct luaserve_error *error)
+static int configure(struct luaserve *server, const struct options *o, struct luaserve_error *error)
 {
     const char *path = o->config ? o->config : exists("config.lua") ? "config.lua" : NULL;
     if (path && luaserve_config_file(server, path, error) < 0)
@@ -169,8 +168,7 @@ static int serve(struct luaserve *server, struct luaserve_error *error)
     return luaserve_run(server, error);
 }
 
-static int perform(struct luaserve *server, const struct options *o,
-                   struct luaserve_error *error)
+static int perform(struct luaserve *server, const struct options *o, struct luaserve_error *error)
 {
     if (configure(server, o, error) < 0)
         return -1;

@@ -46,15 +46,14 @@ struct memory {
     struct ls_buffer out; /* taken */
     unsigned waits[4];    /* by kind of need */
     unsigned blocked;
-    bool refuse;          /* `enter` says that somebody else has the client */
+    bool refuse; /* `enter` says that somebody else has the client */
 };
 
 static struct ls_lua *lua;
 static struct ls_site site;
 static struct ls_log silent = { .level = LS_LOG_OFF };
 
-static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
-                  uint64_t deadline)
+static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase, uint64_t deadline)
 {
     (void)e, (void)phase, (void)deadline;
     return !((struct memory *)d)->refuse;
@@ -113,8 +112,8 @@ static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need 
 static void begin(struct memory *m, const char *input, size_t chop, bool yields)
 {
     const struct ls_peer peer = { "127.0.0.1", 4711 };
-    *m = (struct memory){ .in = ls_slice_of(input), .chop = chop };
-    m->driver = (struct ls_driver){ enter, block, yields };
+    *m = (struct memory) { .in = ls_slice_of(input), .chop = chop };
+    m->driver = (struct ls_driver) { enter, block, yields };
     CHECK_INT(ls_engine_init(&m->engine, &site, &m->driver), 0);
     ls_engine_open(&m->engine, 1, &peer);
 }
@@ -165,17 +164,18 @@ static void same_in_all_ways(const char *input)
     end(&whole);
 }
 
-#define HOST "Host: x\r\n"
+#define HOST  "Host: x\r\n"
 #define CLOSE "Connection: close\r\n"
 
 static void answers_the_same_whole_and_in_pieces(void)
 {
     same_in_all_ways("GET /plain HTTP/1.1\r\n" HOST "\r\n");
-    same_in_all_ways("GET /plain HTTP/1.1\r\n" HOST "\r\nGET /plain HTTP/1.1\r\n" HOST CLOSE "\r\n");
-    same_in_all_ways("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 11\r\n\r\nhello world");
-    same_in_all_ways("POST /twice HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
-                     "5\r\nhello\r\n1;x=y\r\n!\r\n0\r\nTrailer: t\r\n\r\nGET /plain HTTP/1.1\r\n" HOST
+    same_in_all_ways("GET /plain HTTP/1.1\r\n" HOST "\r\nGET /plain HTTP/1.1\r\n" HOST CLOSE
                      "\r\n");
+    same_in_all_ways("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 11\r\n\r\nhello world");
+    same_in_all_ways(
+        "POST /twice HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+        "5\r\nhello\r\n1;x=y\r\n!\r\n0\r\nTrailer: t\r\n\r\nGET /plain HTTP/1.1\r\n" HOST "\r\n");
     same_in_all_ways("GET /stream HTTP/1.1\r\n" HOST "\r\nGET /plain HTTP/1.1\r\n" HOST "\r\n");
     same_in_all_ways("GET /stream HTTP/1.0\r\n\r\n");
     same_in_all_ways("GET /first HTTP/1.1\r\n" HOST "\r\n");
@@ -307,19 +307,19 @@ static int load(const char *folder)
         fprintf(stderr, "%.*s\n", (int)why.len, why.at);
     ls_buffer_free(&why);
     unlink(path);
-    site = (struct ls_site){ .head = { 8192, 32768, 100 },
-                             .body = 1 << 20,
-                             .head_timeout = 1000000,
-                             .body_timeout = 1000000,
-                             .idle_timeout = 1000000,
-                             .send_timeout = 1000000,
-                             .linger_timeout = 1000000,
-                             .wall = 1000000,
-                             .requests = 100,
-                             .router = router,
-                             .www = -1,
-                             .index = "index.html",
-                             .log = &silent };
+    site = (struct ls_site) { .head = { 8192, 32768, 100 },
+                              .body = 1 << 20,
+                              .head_timeout = 1000000,
+                              .body_timeout = 1000000,
+                              .idle_timeout = 1000000,
+                              .send_timeout = 1000000,
+                              .linger_timeout = 1000000,
+                              .wall = 1000000,
+                              .requests = 100,
+                              .router = router,
+                              .www = -1,
+                              .index = "index.html",
+                              .log = &silent };
     if (err == 0)
         ls_lua_handlers(lua, &site.handlers);
     return err;

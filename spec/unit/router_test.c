@@ -16,7 +16,7 @@ static int add(const char *methods, const char *pattern, int handler)
     struct ls_slice rest = ls_slice_of(methods);
     while (rest.len > 0) {
         size_t end = ls_slice_find(rest, 0, ' ');
-        route.methods |= 1u << ls_method_of((struct ls_slice){ rest.at, end });
+        route.methods |= 1u << ls_method_of((struct ls_slice) { rest.at, end });
         rest = ls_slice_from(rest, end < rest.len ? end + 1 : end);
     }
     int err = ls_router_add(router, &route, &why);
@@ -116,7 +116,7 @@ static void knows_methods(void)
 
 static void refuses_patterns_that_are_none(void)
 {
-    static const char *const bad[] = { "a",      "/:",    "/:1",  "/a//b", "/*x/y",
+    static const char *const bad[] = { "a",      "/:",    "/:1",   "/a//b",   "/*x/y",
                                        "/:a/:a", "/:a-b", "/a(/)", "/:a[%d]", "/*" };
     fresh();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

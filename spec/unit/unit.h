@@ -8,32 +8,32 @@
 
 static int unit_failed_checks;
 
-#define CHECK(condition)                                                                         \
-    do {                                                                                         \
-        if (!(condition)) {                                                                      \
-            unit_failed_checks++;                                                                \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);       \
-        }                                                                                        \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            unit_failed_checks++;                                                                  \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);         \
+        }                                                                                          \
     } while (0)
 
-#define CHECK_INT(got, expected)                                                                 \
-    do {                                                                                         \
-        long long unit_got = (long long)(got), unit_want = (long long)(expected);                \
-        if (unit_got != unit_want) {                                                             \
-            unit_failed_checks++;                                                                \
-            fprintf(stderr, "%s:%d: %s is %lld, expected %lld\n", __FILE__, __LINE__, #got,      \
-                    unit_got, unit_want);                                                        \
-        }                                                                                        \
+#define CHECK_INT(got, expected)                                                                   \
+    do {                                                                                           \
+        long long unit_got = (long long)(got), unit_want = (long long)(expected);                  \
+        if (unit_got != unit_want) {                                                               \
+            unit_failed_checks++;                                                                  \
+            fprintf(stderr, "%s:%d: %s is %lld, expected %lld\n", __FILE__, __LINE__, #got,        \
+                    unit_got, unit_want);                                                          \
+        }                                                                                          \
     } while (0)
 
-#define CHECK_TEXT(slice, text)                                                                  \
-    do {                                                                                         \
-        struct ls_slice unit_got = (slice);                                                      \
-        if (unit_got.len != strlen(text) || memcmp(unit_got.at, text, unit_got.len) != 0) {      \
-            unit_failed_checks++;                                                                \
-            fprintf(stderr, "%s:%d: %s is \"%.*s\", expected \"%s\"\n", __FILE__, __LINE__,      \
-                    #slice, (int)unit_got.len, unit_got.at ? unit_got.at : "", text);            \
-        }                                                                                        \
+#define CHECK_TEXT(slice, text)                                                                    \
+    do {                                                                                           \
+        struct ls_slice unit_got = (slice);                                                        \
+        if (unit_got.len != strlen(text) || memcmp(unit_got.at, text, unit_got.len) != 0) {        \
+            unit_failed_checks++;                                                                  \
+            fprintf(stderr, "%s:%d: %s is \"%.*s\", expected \"%s\"\n", __FILE__, __LINE__,        \
+                    #slice, (int)unit_got.len, unit_got.at ? unit_got.at : "", text);              \
+        }                                                                                          \
     } while (0)
 
 struct unit_test {
@@ -58,10 +58,10 @@ static inline int unit_main(const struct unit_test *tests, size_t count)
     return failed > 0;
 }
 
-#define UNIT_MAIN(tests)                                                                         \
-    int main(void)                                                                               \
-    {                                                                                            \
-        return unit_main(tests, sizeof(tests) / sizeof *(tests));                                \
+#define UNIT_MAIN(tests)                                                                           \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        return unit_main(tests, sizeof(tests) / sizeof *(tests));                                  \
     }
 
 #endif

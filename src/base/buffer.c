@@ -93,5 +93,5 @@ void ls_buffer_clear(struct ls_buffer *b)
 void ls_buffer_free(struct ls_buffer *b)
 {
     free(b->at);
-    *b = (struct ls_buffer){ 0 };
+    *b = (struct ls_buffer) { 0 };
 }

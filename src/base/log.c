@@ -9,8 +9,10 @@
 static const struct {
     const char *name, *colour;
 } levels[] = {
-    [LS_LOG_DEBUG] = { "debug", "\033[2m" }, [LS_LOG_INFO] = { "info", "\033[32m" },
-    [LS_LOG_WARN] = { "warn", "\033[33m" },  [LS_LOG_ERROR] = { "error", "\033[31m" },
+    [LS_LOG_DEBUG] = { "debug", "\033[2m" },
+    [LS_LOG_INFO] = { "info", "\033[32m" },
+    [LS_LOG_WARN] = { "warn", "\033[33m" },
+    [LS_LOG_ERROR] = { "error", "\033[31m" },
     [LS_LOG_OFF] = { "off", "" },
 };
 

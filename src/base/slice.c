@@ -5,7 +5,7 @@
 
 struct ls_slice ls_slice_of(const char *text)
 {
-    return (struct ls_slice){ text, text ? strlen(text) : 0 };
+    return (struct ls_slice) { text, text ? strlen(text) : 0 };
 }
 
 bool ls_slice_equal(struct ls_slice a, struct ls_slice b)
@@ -32,7 +32,7 @@ bool ls_slice_equal_nocase(struct ls_slice a, struct ls_slice b)
 bool ls_slice_starts(struct ls_slice text, struct ls_slice prefix)
 {
     return text.len >= prefix.len &&
-           ls_slice_equal((struct ls_slice){ text.at, prefix.len }, prefix);
+           ls_slice_equal((struct ls_slice) { text.at, prefix.len }, prefix);
 }
 
 bool ls_slice_ends(struct ls_slice text, struct ls_slice suffix)
@@ -43,7 +43,7 @@ bool ls_slice_ends(struct ls_slice text, struct ls_slice suffix)
 
 struct ls_slice ls_slice_from(struct ls_slice text, size_t start)
 {
-    return (struct ls_slice){ text.at + start, text.len - start };
+    return (struct ls_slice) { text.at + start, text.len - start };
 }
 
 static bool blank(char c)

@@ -11,7 +11,7 @@ struct ls_slice {
     size_t len;
 };
 
-#define LS_SLICE(literal) ((struct ls_slice){ "" literal, sizeof(literal) - 1 })
+#define LS_SLICE(literal) ((struct ls_slice) { "" literal, sizeof(literal) - 1 })
 
 struct ls_slice ls_slice_of(const char *text); /* up to its NUL; NULL gives the empty slice */
 bool ls_slice_equal(struct ls_slice a, struct ls_slice b);

@@ -27,11 +27,11 @@ static bool may_keep(const struct ls_engine *e)
 static struct ls_framing framing(struct ls_engine *e, int status)
 {
     e->keep = may_keep(e);
-    return (struct ls_framing){ .status = status,
-                                .now = ls_clock_wall(),
-                                .close = !e->keep,
-                                .keep_alive = e->keep && e->head.minor == 0,
-                                .id = { e->id, 16 } };
+    return (struct ls_framing) { .status = status,
+                                 .now = ls_clock_wall(),
+                                 .close = !e->keep,
+                                 .keep_alive = e->keep && e->head.minor == 0,
+                                 .id = { e->id, 16 } };
 }
 
 static int rolled_back(struct ls_engine *e, size_t len)
@@ -66,11 +66,11 @@ void ls_answer_page(struct ls_engine *e, int status, const char *detail)
 {
     struct ls_buffer page = { 0 };
     if (ls_status_has_content(status)) {
-        ls_response_page(status, (struct ls_slice){ e->id, 16 }, detail, &page);
+        ls_response_page(status, (struct ls_slice) { e->id, 16 }, detail, &page);
         ls_response_field(&e->response, LS_SLICE("Content-Type"),
                           LS_SLICE("text/html; charset=utf-8"));
     }
-    if (page.failed || ls_answer(e, status, (struct ls_slice){ page.at, page.len }) < 0)
+    if (page.failed || ls_answer(e, status, (struct ls_slice) { page.at, page.len }) < 0)
         e->gone = true; /* not even an error page fits into memory */
     ls_buffer_free(&page);
 }
@@ -79,7 +79,7 @@ static void add_date_field(struct ls_response *r, struct ls_slice name, int64_t 
 {
     char text[LS_DATE_LEN];
     ls_date_format(seconds, text);
-    ls_response_field(r, name, (struct ls_slice){ text, sizeof text });
+    ls_response_field(r, name, (struct ls_slice) { text, sizeof text });
 }
 
 /* The content of a file: small ones into the bytes, others behind them. */
@@ -193,4 +193,3 @@ bool ls_answer_begun(const struct ls_engine *e)
 {
     return e->answering;
 }
-

@@ -2,7 +2,7 @@
 
 void ls_body_begin(struct ls_body *b, const struct ls_head *h)
 {
-    *b = (struct ls_body){ .chunked = h->chunked, .left = h->chunked ? 0 : h->content_length };
+    *b = (struct ls_body) { .chunked = h->chunked, .left = h->chunked ? 0 : h->content_length };
     b->done = !b->chunked && b->left == 0;
 }
 

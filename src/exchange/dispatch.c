@@ -9,7 +9,7 @@ static void add_allow(struct ls_engine *e, unsigned methods)
 {
     struct ls_buffer text = { 0 };
     ls_methods_text(methods | 1u << LS_OPTIONS, &text);
-    ls_response_field(&e->response, LS_SLICE("Allow"), (struct ls_slice){ text.at, text.len });
+    ls_response_field(&e->response, LS_SLICE("Allow"), (struct ls_slice) { text.at, text.len });
     ls_buffer_free(&text);
 }
 
@@ -31,7 +31,7 @@ static void redirect_slash(struct ls_engine *e, int status, bool slash)
     if (slash)
         ls_buffer_byte(&to, '/');
     ls_buffer_slice(&to, ls_slice_from(target, path));
-    ls_response_field(&e->response, LS_SLICE("Location"), (struct ls_slice){ to.at, to.len });
+    ls_response_field(&e->response, LS_SLICE("Location"), (struct ls_slice) { to.at, to.len });
     ls_buffer_free(&to);
     ls_answer_page(e, status, NULL);
 }
@@ -100,8 +100,7 @@ static void route(struct ls_engine *e)
     if (e->target.form == LS_ASTERISK_FORM) {
         add_allow(e, (1u << LS_METHODS) - 1 - (1u << LS_CONNECT) - (1u << LS_TRACE));
         ls_answer_page(e, 204, NULL);
-    } else if (!ls_router_match(e->site->router, e->head.method, &e->target, e->skip,
-                                &e->match)) {
+    } else if (!ls_router_match(e->site->router, e->head.method, &e->target, e->skip, &e->match)) {
         answer_without_route(e);
     } else if (!e->body.chunked && e->head.content_length > ls_engine_body_limit(e)) {
         ls_answer_refuse(e, 413);
@@ -121,4 +120,3 @@ void ls_dispatch(struct ls_engine *e)
         route(e);
     }
 }
-

@@ -16,7 +16,7 @@ enum {
 
 int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_driver *driver)
 {
-    *e = (struct ls_engine){ .site = site, .driver = driver };
+    *e = (struct ls_engine) { .site = site, .driver = driver };
     ls_output_init(&e->out);
     e->head.fields = calloc(site->head.count, sizeof *e->head.fields);
     return e->head.fields ? 0 : -ENOMEM;
@@ -39,7 +39,7 @@ void ls_engine_free(struct ls_engine *e)
     ls_output_free(&e->out);
     ls_buffer_free(&e->content);
     ls_response_free(&e->response);
-    *e = (struct ls_engine){ .out.file = -1 };
+    *e = (struct ls_engine) { .out.file = -1 };
 }
 
 void ls_request_id(uint64_t nonce, uint64_t client, uint64_t seq, char id[17])
@@ -89,7 +89,7 @@ static void enter_wait(struct ls_engine *e, enum ls_phase phase)
 void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_phase phase,
                         uint64_t until)
 {
-    e->need = (struct ls_need){ kind, phase, until };
+    e->need = (struct ls_need) { kind, phase, until };
     if (kind == LS_NEED_TIME)
         return;
     if (e->paused_at == 0)
@@ -112,7 +112,7 @@ static bool needs(struct ls_engine *e, struct ls_need *need, enum ls_need_kind k
                   enum ls_phase phase)
 {
     enter_wait(e, phase);
-    *need = (struct ls_need){ .kind = kind, .phase = phase };
+    *need = (struct ls_need) { .kind = kind, .phase = phase };
     return false;
 }
 
@@ -320,7 +320,7 @@ static bool over(struct ls_engine *e, struct ls_need *need)
 {
     if (!e->torn) /* else the phase says in what it was left */
         e->driver->enter(e->driver, e, LS_PHASE_GONE, 0);
-    *need = (struct ls_need){ .kind = LS_NEED_END, .phase = LS_PHASE_GONE };
+    *need = (struct ls_need) { .kind = LS_NEED_END, .phase = LS_PHASE_GONE };
     return false;
 }
 

@@ -37,8 +37,7 @@ struct ls_peer {
 struct ls_driver {
     /* The connection enters a phase that may last until `deadline` (µs of ls_clock_us; 0: no
      * end). False: somebody else has taken the client, and nothing more may be sent. */
-    bool (*enter)(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
-                  uint64_t deadline);
+    bool (*enter)(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase, uint64_t deadline);
     /* Meets a need that a handler has, before it returns. 0, or -errno: the client is gone.
      * -EINTR: the handler is to be interrupted. */
     int (*block)(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need);

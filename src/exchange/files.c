@@ -29,13 +29,14 @@ static bool add(struct path *p, struct ls_slice part)
 
 static bool hidden(struct ls_slice segment, uint32_t index)
 {
-    return segment.at[0] == '.' && !(index == 0 && ls_slice_equal(segment, LS_SLICE(".well-known")));
+    return segment.at[0] == '.' &&
+           !(index == 0 && ls_slice_equal(segment, LS_SLICE(".well-known")));
 }
 
 /* False when the target can name no file. */
 static bool path_of(const struct ls_target *target, const char *index, struct path *p)
 {
-    *p = (struct path){ .len = 0 };
+    *p = (struct path) { .len = 0 };
     for (uint32_t i = 0; i < target->count; i++) {
         struct ls_slice segment = target->segments[i];
         if (segment.len == 0 || memchr(segment.at, '/', segment.len) || hidden(segment, i))
@@ -93,10 +94,10 @@ static int describe(int fd, const char *path, struct ls_file *file)
     if (!S_ISREG(st.st_mode))
         return -404;
     const char *name = strrchr(path, '/');
-    *file = (struct ls_file){ .fd = fd,
-                              .size = (uint64_t)st.st_size,
-                              .modified = st.st_mtim.tv_sec,
-                              .type = ls_mime_of(ls_slice_of(name ? name + 1 : path)) };
+    *file = (struct ls_file) { .fd = fd,
+                               .size = (uint64_t)st.st_size,
+                               .modified = st.st_mtim.tv_sec,
+                               .type = ls_mime_of(ls_slice_of(name ? name + 1 : path)) };
     uint64_t stamp = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
     snprintf(file->etag, sizeof file->etag, "\"%jx-%jx-%jx\"", (uintmax_t)st.st_size,
              (uintmax_t)stamp, (uintmax_t)st.st_ino);
@@ -114,8 +115,7 @@ static int open_file(int root, const char *path, uint64_t resolve, struct ls_fil
     return err;
 }
 
-int ls_file_find(int root, const char *index, const struct ls_target *target,
-                 struct ls_file *file)
+int ls_file_find(int root, const char *index, const struct ls_target *target, struct ls_file *file)
 {
     struct path path;
     if (root < 0 || !path_of(target, index, &path))

@@ -19,8 +19,7 @@ struct ls_file {
  * are not found, but for /.well-known/.
  * 0 and an open file; or -status: -404, -403 (no permission), -301 (a folder without the "/" at
  * the end), -503 (out of descriptors or memory), -500. */
-int ls_file_find(int root, const char *index, const struct ls_target *target,
-                 struct ls_file *file);
+int ls_file_find(int root, const char *index, const struct ls_target *target, struct ls_file *file);
 
 /* The file that a handler names: beneath `root`, or anywhere by an absolute path. As above. */
 int ls_file_open(int root, const char *path, struct ls_file *file);

@@ -35,7 +35,7 @@ struct ls_slice ls_input_room(struct ls_input *in, size_t most)
         close_gap(in);
     if (in->len == in->cap)
         grow(in, most);
-    return (struct ls_slice){ in->at + in->len, in->cap - in->len };
+    return (struct ls_slice) { in->at + in->len, in->cap - in->len };
 }
 
 void ls_input_keep_head(struct ls_input *in, size_t head)
@@ -45,7 +45,7 @@ void ls_input_keep_head(struct ls_input *in, size_t head)
 
 struct ls_slice ls_input_rest(const struct ls_input *in)
 {
-    return (struct ls_slice){ in->at + in->used, in->len - in->used };
+    return (struct ls_slice) { in->at + in->used, in->len - in->used };
 }
 
 void ls_input_use(struct ls_input *in, size_t len)
@@ -62,5 +62,5 @@ void ls_input_next(struct ls_input *in)
 void ls_input_free(struct ls_input *in)
 {
     free(in->at);
-    *in = (struct ls_input){ 0 };
+    *in = (struct ls_input) { 0 };
 }

@@ -4,7 +4,7 @@
 
 void ls_output_init(struct ls_output *out)
 {
-    *out = (struct ls_output){ .file = -1 };
+    *out = (struct ls_output) { .file = -1 };
 }
 
 bool ls_output_pending(const struct ls_output *out)

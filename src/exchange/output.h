@@ -14,7 +14,7 @@ struct ls_output {
 
 void ls_output_init(struct ls_output *out);
 bool ls_output_pending(const struct ls_output *out);
-uint64_t ls_output_left(const struct ls_output *out); /* bytes still to be sent, file and all */
+uint64_t ls_output_left(const struct ls_output *out);     /* bytes still to be sent, file and all */
 void ls_output_sent(struct ls_output *out, size_t bytes); /* of the bytes, not of the file */
 
 /* `len` bytes of `fd` from its start follow the bytes; takes the descriptor over. */

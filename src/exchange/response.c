@@ -17,9 +17,10 @@ static bool is_token(struct ls_slice name)
 /* Framing and the connection are the server's business: a second opinion could split a response. */
 static bool is_ours(struct ls_slice name)
 {
-    static const char *const ours[] = { "content-length",    "transfer-encoding", "connection",
-                                        "date",              "x-request-id",      "keep-alive",
-                                        "proxy-connection",  "trailer",           "upgrade" };
+    static const char *const ours[] = {
+        "content-length", "transfer-encoding", "connection", "date",   "x-request-id",
+        "keep-alive",     "proxy-connection",  "trailer",    "upgrade"
+    };
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (ls_slice_equal_nocase(name, ls_slice_of(ours[i])))
             return true;
@@ -80,10 +81,10 @@ void ls_response_head(const struct ls_response *r, const struct ls_framing *f,
     char date[LS_DATE_LEN];
     add_status_line(out, f->status);
     ls_date_format(f->now, date);
-    add_line(out, LS_SLICE("Date"), (struct ls_slice){ date, sizeof date });
+    add_line(out, LS_SLICE("Date"), (struct ls_slice) { date, sizeof date });
     ls_buffer_append(out, r->fields.at, r->fields.len);
     if (r->type.len > 0)
-        add_line(out, LS_SLICE("Content-Type"), (struct ls_slice){ r->type.at, r->type.len });
+        add_line(out, LS_SLICE("Content-Type"), (struct ls_slice) { r->type.at, r->type.len });
     add_framing(out, f);
     add_line(out, LS_SLICE("X-Request-Id"), f->id);
     ls_buffer_append(out, "\r\n", 2);
@@ -116,7 +117,7 @@ static struct ls_slice reference(char byte)
     case '\'':
         return LS_SLICE("&#39;");
     default:
-        return (struct ls_slice){ NULL, 0 };
+        return (struct ls_slice) { NULL, 0 };
     }
 }
 

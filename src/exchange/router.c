@@ -9,8 +9,8 @@
 enum { ROOT = 0, NONE = -1 };
 
 struct node {
-    int parameter, splat;    /* the node behind ":name"; the route list behind "*name" */
-    int ends[2];             /* route lists: [0] path ends here, [1] with a "/" behind */
+    int parameter, splat; /* the node behind ":name"; the route list behind "*name" */
+    int ends[2];          /* route lists: [0] path ends here, [1] with a "/" behind */
 };
 
 struct edge { /* empty: node == NONE */
@@ -67,7 +67,7 @@ static int new_node(struct ls_router *r)
 {
     if (!grow_array((void **)&r->nodes, &r->node_cap, r->node_count, sizeof *r->nodes))
         return -ENOMEM;
-    r->nodes[r->node_count] = (struct node){ NONE, NONE, { NONE, NONE } };
+    r->nodes[r->node_count] = (struct node) { NONE, NONE, { NONE, NONE } };
     return (int)r->node_count++;
 }
 
@@ -86,7 +86,7 @@ static int grow_edges(struct ls_router *r)
     r->edge_cap = cap;
     for (size_t i = 0; i < old_cap; i++)
         if (old[i].node != NONE)
-            *edge_at(r, old[i].from, (struct ls_slice){ old[i].segment, old[i].len }) = old[i];
+            *edge_at(r, old[i].from, (struct ls_slice) { old[i].segment, old[i].len }) = old[i];
     free(old);
     return 0;
 }
@@ -105,7 +105,7 @@ static int literal_child(struct ls_router *r, int from, struct ls_slice segment)
         return -ENOMEM;
     }
     memcpy(copy, segment.at, segment.len);
-    *e = (struct edge){ from, node, copy, segment.len };
+    *e = (struct edge) { from, node, copy, segment.len };
     r->edge_count++;
     return node;
 }
@@ -197,11 +197,11 @@ static int add_to_list(struct ls_router *r, int *head, struct ls_route *route,
         if (!(there->methods & route->methods))
             continue;
         ls_methods_text(there->methods & route->methods, why);
-        ls_buffer_printf(why, " %s is there already, as %s from %s", route->pattern,
-                         there->pattern, there->where);
+        ls_buffer_printf(why, " %s is there already, as %s from %s", route->pattern, there->pattern,
+                         there->where);
         return -EEXIST;
     }
-    r->routes[r->route_count] = (struct listed){ *route, *head };
+    r->routes[r->route_count] = (struct listed) { *route, *head };
     *head = (int)r->route_count++;
     return 0;
 }

@@ -14,9 +14,9 @@ enum { LS_ROUTE_CAPTURES = 16 };
 struct ls_router;
 
 struct ls_route {
-    unsigned methods; /* bit 1 << enum ls_method */
-    int handler;      /* meaning is the caller's */
-    uint64_t body, wall; /* limits of its own; 0: the server's */
+    unsigned methods;      /* bit 1 << enum ls_method */
+    int handler;           /* meaning is the caller's */
+    uint64_t body, wall;   /* limits of its own; 0: the server's */
     char *pattern, *where; /* "scripts/a.lua:3" */
     uint32_t name_count;
     char *names[LS_ROUTE_CAPTURES];

@@ -26,17 +26,17 @@ struct ls_handlers { /* how the layer above runs a handler */
 
 struct ls_site {
     struct ls_head_limits head;
-    uint64_t body;                                         /* bytes that may be buffered */
-    uint64_t head_timeout, body_timeout, idle_timeout;     /* µs */
-    uint64_t send_timeout, linger_timeout, wall;           /* µs */
-    uint64_t requests;                                     /* a connection may bring */
+    uint64_t body;                                     /* bytes that may be buffered */
+    uint64_t head_timeout, body_timeout, idle_timeout; /* µs */
+    uint64_t send_timeout, linger_timeout, wall;       /* µs */
+    uint64_t requests;                                 /* a connection may bring */
     const struct ls_router *router;
     int www;           /* descriptor of the document root; -1: no files */
     const char *index; /* the file that stands for a folder */
     bool dev;          /* error pages say what happened */
     struct ls_handlers handlers;
     const struct ls_log *log;
-    uint64_t nonce; /* of this server's request ids */
+    uint64_t nonce;                   /* of this server's request ids */
     const _Atomic uint32_t *draining; /* not 0: connections end after the answer they are at */
 };
 

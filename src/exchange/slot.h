@@ -42,9 +42,9 @@ struct ls_slot {
      * first byte of them is written, so that a death right behind the last one is no torn answer.
      * 0: nothing of the kind. */
     _Atomic uint64_t promised_out, promised_in;
-    _Atomic uint32_t detached;    /* futex: 1 once the worker has a descriptor table of its own */
+    _Atomic uint32_t detached; /* futex: 1 once the worker has a descriptor table of its own */
     int32_t pid;
-    uint64_t client;              /* number of this client, from 1; the request id's root */
+    uint64_t client; /* number of this client, from 1; the request id's root */
     char method[LS_SLOT_METHOD], target[LS_SLOT_TARGET]; /* of the request at hand, cut, NUL */
     char cause[LS_SLOT_CAUSE]; /* what the worker itself has to say of its end ("os.exit(3)") */
 };

@@ -4,10 +4,11 @@
 
 #include "base/slice.h"
 
-bool ls_char_token(unsigned char byte);  /* tchar */
-bool ls_char_target(unsigned char byte); /* may stand in a request target: 0x21–0x7E less "<>\^`{|} and #;
+bool ls_char_token(unsigned char byte); /* tchar */
+bool ls_char_target(
+    unsigned char byte); /* may stand in a request target: 0x21–0x7E less "<>\^`{|} and #;
                                             what browsers send raw ([ ] | ^ ` { }) is accepted */
-int ls_char_hex(unsigned char byte);     /* 0–15, or -1 */
+int ls_char_hex(unsigned char byte); /* 0–15, or -1 */
 
 /* Length of the longest prefix of which every byte may stand in a field value (HTAB, SP, VCHAR,
  * 0x80–0xFF). 16 bytes a step. */

@@ -4,20 +4,20 @@
 
 /* What the next byte is part of. */
 enum state {
-    SIZE,            /* chunk-size, at least one digit */
-    SIZE_MORE,       /* chunk-size, further digits, or what ends it */
-    EXTENSION,       /* chunk-ext, dropped up to its CR */
-    QUOTED,          /* a quoted string in it */
-    QUOTED_PAIR,     /* behind a backslash in one */
-    SIZE_LF,         /* the LF that ends the size line */
-    DATA,            /* chunk-data */
-    DATA_CR,         /* CR LF behind it */
+    SIZE,        /* chunk-size, at least one digit */
+    SIZE_MORE,   /* chunk-size, further digits, or what ends it */
+    EXTENSION,   /* chunk-ext, dropped up to its CR */
+    QUOTED,      /* a quoted string in it */
+    QUOTED_PAIR, /* behind a backslash in one */
+    SIZE_LF,     /* the LF that ends the size line */
+    DATA,        /* chunk-data */
+    DATA_CR,     /* CR LF behind it */
     DATA_LF,
-    TRAILER,         /* begin of a trailer line, or the CR of the empty one */
-    TRAILER_NAME,    /* further bytes of its name */
-    TRAILER_VALUE,   /* its value */
+    TRAILER,       /* begin of a trailer line, or the CR of the empty one */
+    TRAILER_NAME,  /* further bytes of its name */
+    TRAILER_VALUE, /* its value */
     TRAILER_LF,
-    END_LF           /* the LF of the empty line */
+    END_LF /* the LF of the empty line */
 };
 
 static bool value_byte(unsigned char byte)
@@ -66,7 +66,10 @@ static int size_byte(struct ls_chunked *c, unsigned char byte)
             return to(c, SIZE_LF, true);
         return to(c, byte == '"' ? QUOTED : EXTENSION, value_byte(byte));
     case QUOTED:
-        return to(c, byte == '"' ? EXTENSION : byte == '\\' ? QUOTED_PAIR : QUOTED,
+        return to(c,
+                  byte == '"'    ? EXTENSION
+                  : byte == '\\' ? QUOTED_PAIR
+                                 : QUOTED,
                   value_byte(byte));
     case QUOTED_PAIR:
         return to(c, QUOTED, value_byte(byte));
@@ -84,11 +87,9 @@ static int trailer_byte(struct ls_chunked *c, unsigned char byte)
     case TRAILER:
         return byte == '\r' ? to(c, END_LF, true) : to(c, TRAILER_NAME, ls_char_token(byte));
     case TRAILER_NAME:
-        return byte == ':' ? to(c, TRAILER_VALUE, true)
-                           : to(c, TRAILER_NAME, ls_char_token(byte));
+        return byte == ':' ? to(c, TRAILER_VALUE, true) : to(c, TRAILER_NAME, ls_char_token(byte));
     case TRAILER_VALUE:
-        return byte == '\r' ? to(c, TRAILER_LF, true)
-                            : to(c, TRAILER_VALUE, value_byte(byte));
+        return byte == '\r' ? to(c, TRAILER_LF, true) : to(c, TRAILER_VALUE, value_byte(byte));
     case TRAILER_LF:
         return to(c, TRAILER, byte == '\n');
     case END_LF:
@@ -123,7 +124,7 @@ static size_t take_data(struct ls_chunked *c, struct ls_slice in, struct ls_slic
 int64_t ls_chunked_feed(struct ls_chunked *c, struct ls_slice in, struct ls_slice *content)
 {
     size_t at = 0;
-    *content = (struct ls_slice){ in.at, 0 };
+    *content = (struct ls_slice) { in.at, 0 };
     while (at < in.len && !c->done) {
         if (c->state == DATA) {
             at += take_data(c, ls_slice_from(in, at), content);

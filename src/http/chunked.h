@@ -14,7 +14,7 @@ struct ls_chunked { /* all zero to begin */
     uint64_t left;  /* bytes of this chunk still to come */
     uint32_t count; /* bytes of the line or section at hand */
     uint8_t state;
-    bool done;      /* last chunk and trailers are through */
+    bool done; /* last chunk and trailers are through */
 };
 
 /* Takes bytes from the front of `in` until one run of content has been found, `in` is used up or

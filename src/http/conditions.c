@@ -17,7 +17,7 @@ static bool next_tag(struct ls_slice *list, struct ls_slice *opaque, bool *weak)
     size_t end = ls_slice_find(*list, 1, '"');
     if (end == list->len)
         return false;
-    *opaque = (struct ls_slice){ list->at, end + 1 };
+    *opaque = (struct ls_slice) { list->at, end + 1 };
     *list = ls_slice_from(*list, end + 1);
     return true;
 }
@@ -47,8 +47,8 @@ static bool fields_name(const struct ls_head *h, const char *base, struct ls_sli
 }
 
 /* The date of a field; false when it is not there, or is no date. */
-static bool field_date(const struct ls_head *h, const char *base, struct ls_slice name,
-                       int64_t now, int64_t *seconds)
+static bool field_date(const struct ls_head *h, const char *base, struct ls_slice name, int64_t now,
+                       int64_t *seconds)
 {
     struct ls_slice value = ls_head_value(h, base, name);
     return value.at && ls_date_parse(value, now, seconds) == 0;
@@ -68,8 +68,7 @@ int ls_conditions_check(const struct ls_head *h, const char *base,
     named = fields_name(h, base, LS_SLICE("if-none-match"), current->etag, false, &there);
     if (there)
         return named ? 304 : 0;
-    if (field_date(h, base, LS_SLICE("if-modified-since"), now, &date) &&
-        current->modified <= date)
+    if (field_date(h, base, LS_SLICE("if-modified-since"), now, &date) && current->modified <= date)
         return 304;
     return 0;
 }

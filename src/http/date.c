@@ -30,8 +30,8 @@ static struct civil civil_of(int64_t since)
     int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
     int from_march = (int)((5 * of_year + 2) / 153);
     int month = from_march < 10 ? from_march + 3 : from_march - 9;
-    return (struct civil){ year + era * 400 + (month <= 2), month,
-                           (int)(of_year - (153 * from_march + 2) / 5 + 1) };
+    return (struct civil) { year + era * 400 + (month <= 2), month,
+                            (int)(of_year - (153 * from_march + 2) / 5 + 1) };
 }
 
 static char *put_number(char *to, int64_t number, int width)
@@ -89,7 +89,7 @@ static void expect(struct cursor *c, const char *text)
 static int number(struct cursor *c, size_t width)
 {
     uint64_t value = 0;
-    if (c->rest.len < width || ls_slice_to_u64((struct ls_slice){ c->rest.at, width }, &value) < 0)
+    if (c->rest.len < width || ls_slice_to_u64((struct ls_slice) { c->rest.at, width }, &value) < 0)
         c->bad = true;
     else
         c->rest = ls_slice_from(c->rest, width);
@@ -139,8 +139,7 @@ static void imf_fixdate(struct cursor *c, struct moment *m)
 /* "Sunday, 06-Nov-94 08:49:37 GMT": behind "Sun". */
 static void rfc850(struct cursor *c, struct moment *m, int weekday, int64_t now)
 {
-    static const char *const tails[] = { "day",   "day",  "sday", "nesday",
-                                         "rsday", "day", "urday" };
+    static const char *const tails[] = { "day", "day", "sday", "nesday", "rsday", "day", "urday" };
     expect(c, tails[weekday]);
     expect(c, ", ");
     m->day = number(c, 2);
@@ -194,7 +193,7 @@ int ls_date_parse(struct ls_slice text, int64_t now, int64_t *seconds)
         rfc850(&c, &m, weekday, now);
     if (c.bad || c.rest.len > 0 || !sound(&m))
         return -EINVAL;
-    *seconds = days_of(m.year, m.month + 1, m.day) * 86400 + m.hour * 3600 + m.minute * 60 +
-               m.second;
+    *seconds =
+        days_of(m.year, m.month + 1, m.day) * 86400 + m.hour * 3600 + m.minute * 60 + m.second;
     return 0;
 }

@@ -8,9 +8,9 @@ static bool next_element(struct ls_slice *list, struct ls_slice *element)
     if (!list->at)
         return false;
     size_t end = ls_slice_find(*list, 0, ',');
-    *element = ls_slice_trim((struct ls_slice){ list->at, end });
+    *element = ls_slice_trim((struct ls_slice) { list->at, end });
     if (end == list->len)
-        *list = (struct ls_slice){ NULL, 0 };
+        *list = (struct ls_slice) { NULL, 0 };
     else
         *list = ls_slice_from(*list, end + 1);
     return true;

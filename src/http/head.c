@@ -12,12 +12,12 @@ enum { EMPTY_LINES = 4 }; /* that may stand before a request (RFC 9112 2.2: at l
 
 void ls_head_reset(struct ls_head *h)
 {
-    *h = (struct ls_head){ .fields = h->fields };
+    *h = (struct ls_head) { .fields = h->fields };
 }
 
 static struct ls_span span(size_t at, size_t len)
 {
-    return (struct ls_span){ (uint32_t)at, (uint32_t)len };
+    return (struct ls_span) { (uint32_t)at, (uint32_t)len };
 }
 
 /* ---- request line: method SP request-target SP HTTP-version (RFC 9112 3) ---- */
@@ -43,7 +43,7 @@ static int request_line(struct ls_head *h, const char *bytes, struct ls_slice li
     if (method == 0 || method == line.len || line.at[method] != ' ')
         return -400;
     h->method_token = span(start, method);
-    h->method = ls_method_of((struct ls_slice){ line.at, method });
+    h->method = ls_method_of((struct ls_slice) { line.at, method });
     end = method + 1;
     while (end < line.len && ls_char_target((unsigned char)line.at[end]))
         end++;
@@ -69,8 +69,8 @@ static int field_line(struct ls_head *h, const struct ls_head_limits *limits, co
     if (h->count == limits->count)
         return -431;
     value = ls_slice_trim(value);
-    h->fields[h->count] = (struct ls_field){ span(start, name),
-                                             span((size_t)(value.at - bytes), value.len) };
+    h->fields[h->count] =
+        (struct ls_field) { span(start, name), span((size_t)(value.at - bytes), value.len) };
     return ls_framing_field(h, bytes, &h->fields[h->count++]);
 }
 
@@ -129,7 +129,7 @@ int32_t ls_head_parse(struct ls_head *h, const struct ls_head_limits *limits, co
         if (end == h->line_start || bytes[end - 1] != '\r')
             return -400;
         int last = take_line(h, limits, bytes,
-                             (struct ls_slice){ bytes + h->line_start, end - 1 - h->line_start });
+                             (struct ls_slice) { bytes + h->line_start, end - 1 - h->line_start });
         if (last < 0)
             return last;
         h->line_start = h->seen = (uint32_t)end + 1;
@@ -157,6 +157,5 @@ uint32_t ls_head_find(const struct ls_head *h, const char *base, uint32_t start,
 struct ls_slice ls_head_value(const struct ls_head *h, const char *base, struct ls_slice name)
 {
     uint32_t i = ls_head_find(h, base, 0, name);
-    return i < h->count ? ls_span_slice(base, h->fields[i].value)
-                        : (struct ls_slice){ NULL, 0 };
+    return i < h->count ? ls_span_slice(base, h->fields[i].value) : (struct ls_slice) { NULL, 0 };
 }

@@ -59,7 +59,7 @@ int32_t ls_head_parse(struct ls_head *h, const struct ls_head_limits *limits, co
 
 static inline struct ls_slice ls_span_slice(const char *base, struct ls_span span)
 {
-    return (struct ls_slice){ base + span.at, span.len };
+    return (struct ls_slice) { base + span.at, span.len };
 }
 
 /* Index of the first field called `name` (any case) at or after `start`; count if none. */

@@ -78,7 +78,7 @@ bool ls_host_valid(struct ls_slice host)
     size_t end;
     if (host.len > 0 && host.at[0] == '[') {
         end = ls_slice_find(host, 0, ']');
-        if (end == host.len || !ip_literal((struct ls_slice){ host.at + 1, end - 1 }))
+        if (end == host.len || !ip_literal((struct ls_slice) { host.at + 1, end - 1 }))
             return false;
         end++;
     } else {
@@ -93,7 +93,6 @@ bool ls_host_valid(struct ls_slice host)
 }
 
 /* ---- segments ---- */
-
 
 static int decode_segment(struct ls_slice segment, char **store, struct ls_slice *out)
 {
@@ -110,7 +109,7 @@ static int decode_segment(struct ls_slice segment, char **store, struct ls_slice
         }
         *to++ = byte;
     }
-    *out = (struct ls_slice){ *store, (size_t)(to - *store) };
+    *out = (struct ls_slice) { *store, (size_t)(to - *store) };
     *store = to;
     return ls_chars_utf8(*out) ? 0 : -400;
 }
@@ -159,7 +158,7 @@ static void join(struct ls_target *t, char *store)
     }
     if (t->slash || t->count == 0)
         *to++ = '/';
-    t->path = (struct ls_slice){ store, (size_t)(to - store) };
+    t->path = (struct ls_slice) { store, (size_t)(to - store) };
 }
 
 static int read_path(struct ls_slice path, char *store, struct ls_target *t)
@@ -168,7 +167,7 @@ static int read_path(struct ls_slice path, char *store, struct ls_target *t)
     for (;;) {
         size_t end = ls_slice_find(rest, 0, '/');
         struct ls_slice segment;
-        int err = decode_segment((struct ls_slice){ rest.at, end }, &store, &segment);
+        int err = decode_segment((struct ls_slice) { rest.at, end }, &store, &segment);
         if (err == 0)
             err = add_segment(t, segment, end == rest.len);
         if (err < 0)
@@ -192,7 +191,7 @@ static int path_and_query(struct ls_slice text, char *store, struct ls_target *t
         t->query = ls_slice_from(text, end + 1);
     if (end == 0)
         return read_path(LS_SLICE("/"), store, t);
-    return text.at[0] == '/' ? read_path((struct ls_slice){ text.at, end }, store, t) : -400;
+    return text.at[0] == '/' ? read_path((struct ls_slice) { text.at, end }, store, t) : -400;
 }
 
 static size_t scheme_length(struct ls_slice text)
@@ -200,7 +199,7 @@ static size_t scheme_length(struct ls_slice text)
     static const struct ls_slice schemes[] = { { "http://", 7 }, { "https://", 8 } };
     for (int i = 0; i < 2; i++)
         if (text.len >= schemes[i].len &&
-            ls_slice_equal_nocase((struct ls_slice){ text.at, schemes[i].len }, schemes[i]))
+            ls_slice_equal_nocase((struct ls_slice) { text.at, schemes[i].len }, schemes[i]))
             return schemes[i].len;
     return 0;
 }
@@ -213,7 +212,7 @@ static int absolute_form(struct ls_slice text, char *store, struct ls_target *t)
     while (end < text.len && text.at[end] != '/' && text.at[end] != '?')
         end++;
     t->form = LS_ABSOLUTE_FORM;
-    t->authority = (struct ls_slice){ text.at + scheme, end - scheme };
+    t->authority = (struct ls_slice) { text.at + scheme, end - scheme };
     if (t->authority.len == 0 || !ls_host_valid(t->authority))
         return -400;
     return path_and_query(ls_slice_from(text, end), store, t);
@@ -234,11 +233,10 @@ static bool clean(struct ls_slice text)
     return text.len > 0;
 }
 
-int ls_target_parse(enum ls_method method, struct ls_slice text, char *store,
-                    struct ls_target *out)
+int ls_target_parse(enum ls_method method, struct ls_slice text, char *store, struct ls_target *out)
 {
     out->form = LS_ORIGIN_FORM;
-    out->authority = out->query = out->path = (struct ls_slice){ NULL, 0 };
+    out->authority = out->query = out->path = (struct ls_slice) { NULL, 0 };
     out->count = 0;
     out->slash = false;
     if (!clean(text))
@@ -286,7 +284,7 @@ bool ls_form_next(struct ls_slice *query, struct ls_slice *name, struct ls_slice
         if (part.len == 0)
             continue;
         size_t equals = ls_slice_find(part, 0, '=');
-        *name = (struct ls_slice){ part.at, equals };
+        *name = (struct ls_slice) { part.at, equals };
         *value = ls_slice_from(part, equals < part.len ? equals + 1 : equals);
         return true;
     }

@@ -18,7 +18,7 @@ static unsigned method_bit(lua_State *L, int index)
 {
     size_t len;
     const char *name = luaL_checklstring(L, index, &len);
-    enum ls_method method = ls_method_of((struct ls_slice){ name, len });
+    enum ls_method method = ls_method_of((struct ls_slice) { name, len });
     if (method == LS_METHOD_OTHER || method == LS_CONNECT)
         luaL_error(L, "no method that can be routed: \"%s\"", name);
     return 1u << method;
@@ -69,7 +69,7 @@ static int core_escape(lua_State *L)
     size_t len;
     const char *text = luaL_tolstring(L, 1, &len);
     struct ls_buffer *out = ls_held_buffer(L);
-    ls_escape_html((struct ls_slice){ text, len }, out);
+    ls_escape_html((struct ls_slice) { text, len }, out);
     ls_held_push(L, out);
     return 1;
 }
@@ -113,8 +113,10 @@ static int core_sleep(lua_State *L)
     return slept(L, LUA_OK, (lua_KContext)(ls_clock_us() + (uint64_t)us));
 }
 
-static const luaL_Reg core[] = { { "route", core_route }, { "escape", core_escape },
-                                 { "log", core_log },     { "sleep", core_sleep },
+static const luaL_Reg core[] = { { "route", core_route },
+                                 { "escape", core_escape },
+                                 { "log", core_log },
+                                 { "sleep", core_sleep },
                                  { NULL, NULL } };
 
 void ls_app_open(lua_State *L, const char *version)

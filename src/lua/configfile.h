@@ -12,8 +12,14 @@
 
 #include "base/buffer.h"
 
-enum ls_config_type { LS_CONFIG_BOOLEAN, LS_CONFIG_INTEGER, LS_CONFIG_NUMBER, LS_CONFIG_STRING,
-                      LS_CONFIG_TABLE, LS_CONFIG_OTHER };
+enum ls_config_type {
+    LS_CONFIG_BOOLEAN,
+    LS_CONFIG_INTEGER,
+    LS_CONFIG_NUMBER,
+    LS_CONFIG_STRING,
+    LS_CONFIG_TABLE,
+    LS_CONFIG_OTHER
+};
 
 struct ls_config_value {
     enum ls_config_type type;

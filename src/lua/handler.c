@@ -42,7 +42,7 @@ static int run_handler(lua_State *L)
 struct failure {
     struct ls_call *call;
     struct ls_engine *e;
-    int status;         /* of lua_resume */
+    int status; /* of lua_resume */
     bool interrupted, memory, yielded;
     struct ls_buffer text; /* traceback, freed by the one who made the struct */
     int answer;            /* status of the answer */
@@ -238,7 +238,7 @@ static void drop(void *ctx, struct ls_engine *e)
 
 void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers)
 {
-    *handlers = (struct ls_handlers){ start, resume, drop, lua };
+    *handlers = (struct ls_handlers) { start, resume, drop, lua };
 }
 
 void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e)

@@ -21,7 +21,7 @@ void ls_held_open(lua_State *L)
 struct ls_buffer *ls_held_buffer(lua_State *L)
 {
     struct ls_buffer *held = lua_newuserdatauv(L, sizeof *held, 0);
-    *held = (struct ls_buffer){ 0 };
+    *held = (struct ls_buffer) { 0 };
     luaL_setmetatable(L, HELD);
     return held;
 }

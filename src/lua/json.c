@@ -10,7 +10,7 @@
 enum { DEPTH = 128 }; /* of tables in tables, both ways */
 
 #define HOLDER "luaserve json holder"
-#define ARRAY "luaserve json array"
+#define ARRAY  "luaserve json array"
 
 /* What jansson gives is held by a userdata from the first moment, so that an error in the middle
  * leaks nothing. */
@@ -105,7 +105,7 @@ static int json_decode(lua_State *L)
 {
     size_t len;
     const char *text = luaL_checklstring(L, 1, &len);
-    if (ls_json_decode(L, (struct ls_slice){ text, len }))
+    if (ls_json_decode(L, (struct ls_slice) { text, len }))
         return 1;
     lua_pushnil(L);
     lua_insert(L, -2);
@@ -282,8 +282,10 @@ static int json_array_of(lua_State *L)
 
 void ls_json_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = { { "encode", json_encode }, { "decode", json_decode },
-                                          { "array", json_array_of }, { NULL, NULL } };
+    static const luaL_Reg functions[] = { { "encode", json_encode },
+                                          { "decode", json_decode },
+                                          { "array", json_array_of },
+                                          { NULL, NULL } };
     uint32_t seed = 0; /* jansson's own way would open /dev/urandom in every worker */
     ls_sys_getrandom(&seed, sizeof seed, 0);
     json_object_seed(seed ? seed : 1);

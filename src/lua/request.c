@@ -9,10 +9,10 @@
 #include "lua/json.h"
 #include "lua/wait.h"
 
-#define REQUEST "luaserve request"
+#define REQUEST  "luaserve request"
 #define RESPONSE "luaserve response"
 
-struct ls_request_box { /* userdata; user value 1: a table of what is cached or was set */
+struct ls_request_box {  /* userdata; user value 1: a table of what is cached or was set */
     struct ls_engine *e; /* NULL when the request is over */
     int status;          /* res.status */
     bool used;           /* res was set or written to */
@@ -188,11 +188,11 @@ struct getter {
 };
 
 static const struct getter getters[] = {
-    { "method", get_method, false }, { "path", get_path, false },
-    { "target", get_target, false }, { "version", get_version, false },
-    { "scheme", get_scheme, false }, { "host", get_host, false },
-    { "ip", get_ip, false },         { "port", get_port, false },
-    { "id", get_id, false },         { "params", get_params, true },
+    { "method", get_method, false },  { "path", get_path, false },
+    { "target", get_target, false },  { "version", get_version, false },
+    { "scheme", get_scheme, false },  { "host", get_host, false },
+    { "ip", get_ip, false },          { "port", get_port, false },
+    { "id", get_id, false },          { "params", get_params, true },
     { "headers", get_headers, true }, { "query", get_query, true },
 };
 
@@ -286,7 +286,7 @@ static int content_json(lua_State *L)
 {
     struct ls_engine *e = check_box(L, REQUEST);
     bool soft = is_soft(L);
-    if (ls_json_decode(L, (struct ls_slice){ e->content.at, e->content.len }))
+    if (ls_json_decode(L, (struct ls_slice) { e->content.at, e->content.len }))
         return 1;
     if (!soft)
         return abort_with(L, 400, lua_tostring(L, -1));
@@ -378,7 +378,7 @@ static int response_write(lua_State *L)
     const char *text = luaL_checklstring(L, 2, &len);
     check_box(L, RESPONSE);
     begin_stream(L, box);
-    if (ls_answer_piece(box->e, (struct ls_slice){ text, len }) < 0)
+    if (ls_answer_piece(box->e, (struct ls_slice) { text, len }) < 0)
         return luaL_error(L, "not enough memory");
     return written(L, LUA_OK, 0);
 }
@@ -418,7 +418,7 @@ static void one_field(lua_State *L, struct ls_engine *e, struct ls_slice name, i
         luaL_error(L, "the header field \"%s\" is a %s, not a string", name.at,
                    luaL_typename(L, value));
     const char *text = lua_tolstring(L, value, &len);
-    int err = ls_response_field(&e->response, name, (struct ls_slice){ text, len });
+    int err = ls_response_field(&e->response, name, (struct ls_slice) { text, len });
     if (err < 0)
         bad_field(L, err, name.at);
 }
@@ -447,8 +447,7 @@ void ls_request_apply_headers(lua_State *L, struct ls_call *call)
         while (lua_next(L, -2)) {
             size_t len;
             if (lua_type(L, -2) != LUA_TSTRING)
-                luaL_error(L, "a header field's name is a string, not a %s",
-                           luaL_typename(L, -2));
+                luaL_error(L, "a header field's name is a string, not a %s", luaL_typename(L, -2));
             const char *name = lua_tolstring(L, -2, &len);
             ls_request_field(L, call->response->e, name, len, -1);
             lua_pop(L, 1);
@@ -463,7 +462,7 @@ static struct ls_request_box *push_box(lua_State *L, struct ls_engine *e, const 
                                        int values)
 {
     struct ls_request_box *box = lua_newuserdatauv(L, sizeof *box, values);
-    *box = (struct ls_request_box){ .e = NULL };
+    *box = (struct ls_request_box) { .e = NULL };
     luaL_setmetatable(L, type);
     box->e = e;
     return box;
@@ -502,9 +501,11 @@ static void push_members(lua_State *L, const luaL_Reg *methods, bool with_getter
 
 void ls_request_open(lua_State *L)
 {
-    static const luaL_Reg request[] = { { "body", request_body }, { "json", request_json },
+    static const luaL_Reg request[] = { { "body", request_body },
+                                        { "json", request_json },
                                         { NULL, NULL } };
-    static const luaL_Reg response[] = { { "write", response_write }, { "flush", response_flush },
+    static const luaL_Reg response[] = { { "write", response_write },
+                                         { "flush", response_flush },
                                          { NULL, NULL } };
     luaL_newmetatable(L, REQUEST);
     push_members(L, request, true);

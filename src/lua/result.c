@@ -33,7 +33,7 @@ static void answer(lua_State *L, struct ls_engine *e, int status, int content)
 {
     size_t len = 0;
     const char *text = content ? lua_tolstring(L, content, &len) : "";
-    if (ls_answer(e, status, (struct ls_slice){ text, len }) < 0)
+    if (ls_answer(e, status, (struct ls_slice) { text, len }) < 0)
         luaL_error(L, "not enough memory");
 }
 
@@ -60,8 +60,10 @@ static enum key content_key(lua_State *L, int table)
         while (k < KEYS && strcmp(keys[k].name, name) != 0)
             k++;
         if (k == KEYS)
-            luaL_error(L, "the handler returned a table with the unknown key \"%s\" (known: "
-                          "status, headers, body, text, html, json, file, redirect)", name);
+            luaL_error(L,
+                       "the handler returned a table with the unknown key \"%s\" (known: "
+                       "status, headers, body, text, html, json, file, redirect)",
+                       name);
         if (k >= REDIRECT && found != KEYS)
             luaL_error(L, "the handler returned a table with both %s and %s", keys[found].name,
                        keys[k].name);
@@ -97,8 +99,7 @@ static void table_headers(lua_State *L, struct ls_engine *e, int table)
         while (lua_next(L, -2)) {
             size_t len;
             if (lua_type(L, -2) != LUA_TSTRING)
-                luaL_error(L, "a header field's name is a string, not a %s",
-                           luaL_typename(L, -2));
+                luaL_error(L, "a header field's name is a string, not a %s", luaL_typename(L, -2));
             const char *name = lua_tolstring(L, -2, &len);
             ls_request_field(L, e, name, len, -1);
             lua_pop(L, 1);
@@ -124,8 +125,9 @@ static void answer_file(lua_State *L, struct ls_engine *e, int status)
         ls_answer_page(e, 404, NULL);
     else if (err < 0)
         luaL_error(L, "the handler returned the file \"%s\", which cannot be served: %s", path,
-                   err == -301 ? "it is a folder"
-                               : err == -403 ? "no permission" : "it cannot be opened");
+                   err == -301   ? "it is a folder"
+                   : err == -403 ? "no permission"
+                                 : "it cannot be opened");
     else
         ls_answer_file(e, status, &file);
 }

@@ -29,7 +29,7 @@ struct ls_lua {
     const struct ls_log *log;
     bool dev;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
-    struct ls_engine *current; /* whose handler runs; NULL: none */
+    struct ls_engine *current;   /* whose handler runs; NULL: none */
     lua_State *volatile running; /* the coroutine that an interrupt has to reach */
     volatile sig_atomic_t interrupted;
     void (*quit)(void *ctx, int status); /* os.exit in a handler; does not return */

@@ -7,7 +7,7 @@
 #include "server/incident.h"
 
 enum {
-    GRACE = 1000000,  /* µs from an interrupt, or a lost client, to the kill */
+    GRACE = 1000000,   /* µs from an interrupt, or a lost client, to the kill */
     RESOLUTION = 10000 /* µs: how often we look at most */
 };
 

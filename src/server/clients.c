@@ -17,8 +17,8 @@ static uint32_t pid_slot(const struct ls_clients *c, int pid)
 static int map_slots(struct ls_clients *c)
 {
     c->shared_size = sizeof *c->shared + c->max * sizeof(struct ls_slot);
-    void *at = ls_sys_mmap(NULL, c->shared_size, PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *at = ls_sys_mmap(NULL, c->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                           -1, 0);
     int err = ls_sys_bad(at);
     c->shared = err < 0 ? NULL : at;
     return err;
@@ -38,7 +38,7 @@ static void all_free(struct ls_clients *c)
 
 int ls_clients_init(struct ls_clients *c, uint32_t max)
 {
-    *c = (struct ls_clients){ .max = max, .pid_cap = 64 };
+    *c = (struct ls_clients) { .max = max, .pid_cap = 64 };
     while (c->pid_cap < 4 * max)
         c->pid_cap *= 2;
     c->all = calloc(max, sizeof *c->all);
@@ -59,7 +59,7 @@ void ls_clients_free(struct ls_clients *c)
     free(c->by_pid);
     if (c->shared)
         ls_sys_munmap(c->shared, c->shared_size);
-    *c = (struct ls_clients){ 0 };
+    *c = (struct ls_clients) { 0 };
 }
 
 static void fresh_slot(struct ls_slot *slot, uint64_t number)
@@ -72,9 +72,8 @@ static void fresh_slot(struct ls_slot *slot, uint64_t number)
 uint32_t ls_clients_add(struct ls_clients *c, int fd, const struct ls_address *peer)
 {
     uint32_t position = c->count++, index = c->active[position];
-    c->all[index] = (struct ls_client){
-        .fd = fd, .number = ++c->served, .peer = *peer, .position = position
-    };
+    c->all[index] =
+        (struct ls_client) { .fd = fd, .number = ++c->served, .peer = *peer, .position = position };
     fresh_slot(ls_clients_slot(c, index), c->served);
     return index;
 }

@@ -9,15 +9,15 @@
 struct ls_client {
     int fd;  /* our copy of its socket, kept until the worker is reaped and longer; -1: free */
     int pid; /* of its worker; 0: reaped */
-    uint64_t number;         /* from 1 */
+    uint64_t number; /* from 1 */
     struct ls_address peer;
-    bool answered;           /* we wrote an answer: the client may still be sending */
-    bool cut;                /* the connection is to end with a reset */
-    uint64_t interrupted;    /* the request whose handler we interrupted */
-    uint64_t kill_at;        /* µs: when patience with the worker ends; 0: no hurry */
-    uint64_t linger_until;   /* µs: set once only its input is awaited; 0: not yet */
-    uint64_t acknowledged;   /* bytes, when the send time was last looked at */
-    uint32_t position;       /* in `active` */
+    bool answered;         /* we wrote an answer: the client may still be sending */
+    bool cut;              /* the connection is to end with a reset */
+    uint64_t interrupted;  /* the request whose handler we interrupted */
+    uint64_t kill_at;      /* µs: when patience with the worker ends; 0: no hurry */
+    uint64_t linger_until; /* µs: set once only its input is awaited; 0: not yet */
+    uint64_t acknowledged; /* bytes, when the send time was last looked at */
+    uint32_t position;     /* in `active` */
 };
 
 /* What both sides see. */
@@ -30,7 +30,7 @@ struct ls_clients {
     struct ls_client *all;
     uint32_t *active; /* indexes of clients, the first `count`; behind them the free ones */
     uint32_t count, max;
-    uint64_t served;  /* clients so far */
+    uint64_t served;           /* clients so far */
     int64_t ring[LS_FDS_RING]; /* whose socket stands in which entry of the ring; -1: nobody's */
     struct ls_shared *shared;
     size_t shared_size;

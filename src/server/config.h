@@ -20,14 +20,15 @@ struct ls_config {
     char *file; /* the config file read last; NULL if none */
     char *dir;  /* its folder; NULL: the working directory */
 
-    char *host;    /* "0.0.0.0": a numeric IPv4 or IPv6 address */
-    uint64_t port; /* 0–65535; 0: any free one */
+    char *host;                        /* "0.0.0.0": a numeric IPv4 or IPv6 address */
+    uint64_t port;                     /* 0–65535; 0: any free one */
     char *listen[LS_CONFIG_LISTENERS]; /* "0.0.0.0:80", "[::]:80", "unix:/path"; instead of both */
     uint64_t listen_count;
     uint64_t backlog;
 
     char *www, *scripts, *index; /* folders (see named below); file that stands for a folder */
-    bool www_named, scripts_named; /* named: it must exist; else a missing one is merely not there */
+    bool www_named,
+        scripts_named; /* named: it must exist; else a missing one is merely not there */
     bool dev;
 
     struct {
@@ -37,8 +38,9 @@ struct ls_config {
 
     struct {
         uint64_t request_line, headers, header_count, body; /* bytes, bytes, fields, bytes */
-        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall, drain_timeout; /* µs */
-        uint64_t memory; /* bytes of Lua heap that a client may add to what the scripts loaded */
+        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall,
+            drain_timeout; /* µs */
+        uint64_t memory;   /* bytes of Lua heap that a client may add to what the scripts loaded */
         uint64_t requests_per_client;
     } limits;
 

@@ -42,7 +42,7 @@ void ls_traffic_look(const struct luaserve *s, uint32_t client, struct ls_traffi
 {
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
     const struct ls_client *c = &s->clients.all[client];
-    *t = (struct ls_traffic){ .asked = false };
+    *t = (struct ls_traffic) { .asked = false };
     if (c->peer.name.any.sa_family == AF_UNIX || !look_tcp(c->fd, slot, t))
         look_phase(slot, t);
 }
@@ -62,7 +62,7 @@ static void build(struct ls_buffer *out, int status, const char *id, bool head_o
 {
     struct ls_response response = { .fields = { 0 } };
     struct ls_buffer page = { 0 };
-    ls_response_page(status, (struct ls_slice){ id, 16 }, NULL, &page);
+    ls_response_page(status, (struct ls_slice) { id, 16 }, NULL, &page);
     ls_response_field(&response, LS_SLICE("Content-Type"), LS_SLICE("text/html; charset=utf-8"));
     if (status == 503)
         ls_response_field(&response, LS_SLICE("Retry-After"), LS_SLICE("1"));

@@ -6,9 +6,9 @@
 
 /* What the kernel knows of a client's connection, against what its worker had settled. */
 struct ls_traffic {
-    bool asked;    /* part of a request has come that was not answered */
-    bool answered; /* part of its answer has been sent */
-    bool whole;    /* the worker was still at an answer, but all of it is out */
+    bool asked;            /* part of a request has come that was not answered */
+    bool answered;         /* part of its answer has been sent */
+    bool whole;            /* the worker was still at an answer, but all of it is out */
     uint64_t acknowledged; /* bytes of ours that the client's side has taken; 0 on Unix sockets */
 };
 

@@ -17,9 +17,8 @@
 
 enum { LINGER_TIMEOUT = 2000000 }; /* µs for a client to finish after our last word */
 
-__attribute__((format(printf, 3, 4))) static int fail(struct luaserve_error *error,
-                                                      enum luaserve_code code, const char *format,
-                                                      ...)
+__attribute__((format(printf, 3, 4))) static int
+fail(struct luaserve_error *error, enum luaserve_code code, const char *format, ...)
 {
     va_list args;
     if (!error)
@@ -43,7 +42,8 @@ static int fail_config(struct luaserve_error *error, struct ls_buffer *faults, i
     if (err == -ENOMEM || faults->failed)
         fail_os(error, "configuration", -ENOMEM);
     else
-        fail(error, LUASERVE_CONFIG, "%.*s", (int)(len && faults->at[len - 1] == '\n' ? len - 1 : len),
+        fail(error, LUASERVE_CONFIG, "%.*s",
+             (int)(len && faults->at[len - 1] == '\n' ? len - 1 : len),
              faults->at ? faults->at : "");
     ls_buffer_free(faults);
     return -1;
@@ -69,7 +69,7 @@ struct luaserve *luaserve_new(struct luaserve_error *error)
         return NULL;
     }
     s->log_file.fd = 2;
-    s->log = (struct ls_log){ .level = LS_LOG_INFO, .sink = write_log, .ctx = &s->log_file };
+    s->log = (struct ls_log) { .level = LS_LOG_INFO, .sink = write_log, .ctx = &s->log_file };
     s->site.www = s->epoll = s->signals = s->placeholder = -1;
     return s;
 }
@@ -157,9 +157,9 @@ static void fill_site(struct luaserve *s)
 {
     const struct ls_config *c = &s->config;
     struct ls_site *site = &s->site;
-    site->head = (struct ls_head_limits){ (uint32_t)c->limits.request_line,
-                                          (uint32_t)c->limits.headers,
-                                          (uint32_t)c->limits.header_count };
+    site->head =
+        (struct ls_head_limits) { (uint32_t)c->limits.request_line, (uint32_t)c->limits.headers,
+                                  (uint32_t)c->limits.header_count };
     site->body = c->limits.body;
     site->head_timeout = c->limits.head_timeout;
     site->body_timeout = c->limits.body_timeout;
@@ -266,8 +266,7 @@ static int listen_on_host_port(struct luaserve *s, struct luaserve_error *error)
 {
     char text[LS_ADDRESS_TEXT];
     const char *host = s->config.host;
-    snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
-             (int)s->config.port);
+    snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, (int)s->config.port);
     return listen_on(s, text, error);
 }
 

@@ -42,10 +42,10 @@ struct luaserve {
     int epoll, signals, placeholder; /* -1: not open */
     bool own_signals;                /* luaserve_handle_signals */
     bool accepting, listening;
-    volatile int stop;               /* 1: gracefully, 2: at once */
-    uint64_t accept_again;           /* µs: accepting is put off until then; 0: it is not */
+    volatile int stop;     /* 1: gracefully, 2: at once */
+    uint64_t accept_again; /* µs: accepting is put off until then; 0: it is not */
     uint64_t drain_until;
-    uint64_t shortest;               /* µs: the shortest of all budgets */
+    uint64_t shortest; /* µs: the shortest of all budgets */
 
     struct ls_worker worker; /* of the child, once it is one */
 };

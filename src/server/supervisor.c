@@ -223,8 +223,7 @@ static void loop(struct luaserve *s)
         }
         if (s->accept_again > 0 && now >= s->accept_again)
             s->accept_again = 0;
-        set_accepting(s, s->listening && s->accept_again == 0 &&
-                             s->clients.count < s->clients.max);
+        set_accepting(s, s->listening && s->accept_again == 0 && s->clients.count < s->clients.max);
     }
 }
 

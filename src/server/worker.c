@@ -45,8 +45,7 @@ static void promise(struct ls_worker *w, const struct ls_engine *e)
     atomic_store_explicit(&w->slot->promised_out, out, memory_order_relaxed);
 }
 
-static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
-                  uint64_t deadline)
+static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase, uint64_t deadline)
 {
     struct ls_worker *w = (struct ls_worker *)d;
     uint64_t word = ls_slot_word(e->seq, phase);
@@ -225,7 +224,7 @@ _Noreturn void ls_worker_main(struct luaserve *s, uint32_t index, int entry)
 int ls_worker_prepare(struct luaserve *s)
 {
     struct ls_worker *w = &s->worker;
-    *w = (struct ls_worker){ .fd = -1, .supervisor = ls_sys_getpid() };
-    w->driver = (struct ls_driver){ .enter = enter, .block = block };
+    *w = (struct ls_worker) { .fd = -1, .supervisor = ls_sys_getpid() };
+    w->driver = (struct ls_driver) { .enter = enter, .block = block };
     return ls_engine_init(&w->engine, &s->site, &w->driver);
 }

@@ -17,7 +17,7 @@ struct ls_worker {
     struct ls_engine engine;
     struct ls_slot *slot;
     struct ls_lua *lua;
-    uint64_t word;     /* what we last wrote to the slot: nobody else changes it but to take it */
+    uint64_t word;      /* what we last wrote to the slot: nobody else changes it but to take it */
     uint64_t described; /* the request whose method and target the slot holds */
     uint64_t received, sent; /* bytes on this connection */
     int fd, supervisor;      /* the client's socket, and our parent's pid */

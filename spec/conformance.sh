@@ -1,0 +1,59 @@
+#!/bin/sh
+# Runs cases of public HTTP suites against the server: conformance.sh BIN CASES, where CASES is the
+# folder that holds run.py and cases/. Ends with "N passed, N failed"; only what an RFC demands
+# ("must") counts as a failure. FULL=1 also sends every case byte by byte.
+set -eu
+
+bin=$1 cases=${2-}
+if [ -z "$cases" ] || [ ! -f "$cases/run.py" ]; then
+  echo "conformance: skipped, no cases given (make conformance CASES=dir)"
+  exit 0
+fi
+
+work=$(mktemp -d)
+pid=''
+cleanup() {
+  [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+python3 "$cases/run.py" --www "$work/root/www" --make-www > /dev/null
+mkdir "$work/scripts"
+cat > "$work/scripts/echo.lua" <<'LUA'
+local app = require "luaserve"
+app:post("/echo", function(req)
+  return { headers = { ["Content-Type"] = "application/octet-stream" }, body = req:body() }
+end)
+LUA
+cat > "$work/config.lua" <<LUA
+return {
+  host = "127.0.0.1", port = 0, www = "root/www", scripts = "scripts", log = { level = "error" },
+  limits = { head_timeout = "5m" }, -- large heads come byte by byte
+}
+LUA
+
+mkfifo "$work/ready"
+"$bin" "$work/config.lua" > "$work/ready" &
+pid=$!
+read -r line < "$work/ready"
+port=${line##*:}
+
+passed=0 failed=0
+for chop in 0 7 ${FULL:+1}; do
+  set -- --port "$port" --www "$work/root/www" --route echo=/echo
+  [ "$chop" -eq 0 ] || set -- "$@" --chop "$chop"
+  python3 "$cases/run.py" "$@" > "$work/out" 2>&1 || true
+  musts=$(sed -n 's/^must-failures: \([0-9]*\), .*/\1/p' "$work/out")
+  good=$(sed -n 's/^\([0-9]*\) passed, .*/\1/p' "$work/out")
+  grep -A 1 '^  \[must\]' "$work/out" || true
+  echo "chop $chop: $(grep '^must-failures' "$work/out" || echo 'the runner failed')"
+  passed=$((passed + ${good:-0})) failed=$((failed + ${musts:-1}))
+done
+kill "$pid"
+wait "$pid" || { echo "FAILED: the server ended with status $?"; failed=$((failed + 1)); }
+pid=''
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
