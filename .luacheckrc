@@ -1,5 +1,5 @@
 std = "lua54"
 cache = false
-max_line_length = 160
+max_line_length = 170
 files["spec"] = { std = "lua54+busted" }
 files["src/lua/luaserve/spec.lua"] = { std = "max" } -- runs in Lua 5.1 to 5.4

@@ -43,9 +43,10 @@ describe("the syscalls", function()
       return capture
     end
     local listener = follows "socket%(AF_INET, SOCK_STREAM[^)]*%)%s+= (%d+)"
-    follows("bind%(" .. listener .. ", {sa_family=AF_INET, sin_port=htons%(0%), sin_addr=inet_addr%(\"127%.0%.0%.1\"%)}, 16%)%s+= 0")
+    local name = "{sa_family=AF_INET, sin_port=htons%(%d+%), sin_addr=inet_addr%(\"127%.0%.0%.1\"%)}"
+    follows("bind%(" .. listener .. ", " .. name .. ", 16%)%s+= 0")
     follows("listen%(" .. listener .. ", 4096%)%s+= 0")
-    local client = follows "accept4%(%d+, {sa_family=AF_INET, sin_port=htons%(%d+%), sin_addr=inet_addr%(\"127%.0%.0%.1\"%)}, %[[^]]*%], SOCK_CLOEXEC%)%s+= (%d+)"
+    local client = follows("accept4%(%d+, " .. name .. ", %[[^]]*%], SOCK_CLOEXEC%)%s+= (%d+)")
     follows("clone%(child_stack=NULL, flags=[^)]*CLONE_CHILD_CLEARTID[^)]*SIGCHLD[^)]*%)")
     assert.truthy(text:find(first .. " +writev?%(%d+, \"HTTP/1%.1 200 OK\\r\\n"))
     assert.truthy(text:find(second .. " +writev?%(%d+, \"HTTP/1%.1 200 OK\\r\\n"))
@@ -53,7 +54,6 @@ describe("the syscalls", function()
     assert.truthy(text:find("%d+ +close%(" .. client .. "%) += 0"))
     at = 1
     follows("wait4%(%-1, [^\n]*= " .. first .. "\n")
-    at = at
     follows("close%(" .. client .. "%)")
   end)
 

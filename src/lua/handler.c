@@ -159,7 +159,7 @@ static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
 static void over(struct ls_lua *lua, struct ls_engine *e)
 {
     struct ls_call *call = e->handler;
-    ls_request_end(lua, call);
+    ls_request_end(call);
     ls_interrupt_over(lua, call->thread);
     lua->heap.refused = false;
     lua->current = NULL;
@@ -247,6 +247,8 @@ void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e)
     if (!call)
         return;
     luaL_unref(lua->L, LUA_REGISTRYINDEX, call->thread_ref);
+    lua_pushnil(lua->L);
+    lua_rawsetp(lua->L, LUA_REGISTRYINDEX, call); /* its key is there, or nil is no new one */
     free(call);
     e->handler = NULL;
 }

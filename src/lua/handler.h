@@ -5,7 +5,7 @@
 
 #include "lua/state.h"
 
-struct ls_request_box;
+struct ls_view;
 
 struct ls_call { /* e->handler: what one connection's handlers run in, kept from one to the next */
     lua_State *thread;
@@ -13,7 +13,7 @@ struct ls_call { /* e->handler: what one connection's handlers run in, kept from
     int handler; /* registry reference of the function */
     bool waits;  /* left in ls_wait, and not by a yield of the user's own */
     bool next;   /* it returned app.next */
-    struct ls_request_box *request, *response; /* what the handler holds of this request */
+    struct ls_view *request, *reply; /* what the handler holds of this request */
 };
 
 /* What the engine calls. */

@@ -1,43 +1,14 @@
 #include "lua/request.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "exchange/answer.h"
 #include "http/uri.h"
 #include "lua/json.h"
+#include "lua/reply.h"
+#include "lua/view.h"
 #include "lua/wait.h"
 
-#define REQUEST  "luaserve request"
-#define RESPONSE "luaserve response"
-
-struct ls_request_box {  /* userdata; user value 1: a table of what is cached or was set */
-    struct ls_engine *e; /* NULL when the request is over */
-    int status;          /* res.status */
-    bool used;           /* res was set or written to */
-};
-
-enum { FIELDS = 1, PARTNER = 2 }; /* user values of req: its fields, and res to keep it alive */
-
-static struct ls_engine *check_box(lua_State *L, const char *type)
-{
-    struct ls_request_box *box = luaL_checkudata(L, 1, type);
-    if (!box->e)
-        luaL_error(L, "this request is over");
-    return box->e;
-}
-
-/* Pushes the box's table of fields, made when it is first needed. */
-static void push_fields(lua_State *L, int index)
-{
-    if (lua_getiuservalue(L, index, FIELDS) == LUA_TTABLE)
-        return;
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, index, FIELDS);
-}
+#define REQUEST "luaserve request"
 
 static void push_slice(lua_State *L, struct ls_slice text)
 {
@@ -199,8 +170,8 @@ static const struct getter getters[] = {
 /* Upvalue 1: name → index of a getter (integer), or a method (function). */
 static int request_index(lua_State *L)
 {
-    struct ls_engine *e = check_box(L, REQUEST);
-    if (lua_getiuservalue(L, 1, FIELDS) == LUA_TTABLE) {
+    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
+    if (lua_getiuservalue(L, 1, LS_VIEW_FIELDS) == LUA_TTABLE) {
         lua_pushvalue(L, 2);
         if (lua_rawget(L, -2) != LUA_TNIL)
             return 1;
@@ -211,7 +182,7 @@ static int request_index(lua_State *L)
     const struct getter *g = &getters[lua_tointeger(L, -1)];
     g->push(L, e);
     if (g->cached) {
-        push_fields(L, 1);
+        ls_view_fields(L, 1);
         lua_pushvalue(L, 2);
         lua_pushvalue(L, -3);
         lua_rawset(L, -3);
@@ -222,8 +193,8 @@ static int request_index(lua_State *L)
 
 static int request_newindex(lua_State *L)
 {
-    check_box(L, REQUEST);
-    push_fields(L, 1);
+    ls_view_check(L, REQUEST);
+    ls_view_fields(L, 1);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
     lua_rawset(L, -3);
@@ -250,7 +221,7 @@ static int with_body(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
     lua_CFunction then = (lua_CFunction)ctx;
-    struct ls_engine *e = check_box(L, REQUEST);
+    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
     ls_wait_check(L);
     int got = ls_engine_read_body(e);
     if (got == 0)
@@ -266,14 +237,14 @@ static int with_body(lua_State *L, int status, lua_KContext ctx)
 
 static int content_text(lua_State *L)
 {
-    struct ls_engine *e = check_box(L, REQUEST);
+    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
     lua_pushlstring(L, e->content.at ? e->content.at : "", e->content.len);
     return 1;
 }
 
 static int request_body(lua_State *L)
 {
-    check_box(L, REQUEST);
+    ls_view_check(L, REQUEST);
     return with_body(L, LUA_OK, (lua_KContext)content_text);
 }
 
@@ -284,7 +255,7 @@ static bool is_soft(lua_State *L)
 
 static int content_json(lua_State *L)
 {
-    struct ls_engine *e = check_box(L, REQUEST);
+    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
     bool soft = is_soft(L);
     if (ls_json_decode(L, (struct ls_slice) { e->content.at, e->content.len }))
         return 1;
@@ -297,203 +268,41 @@ static int content_json(lua_State *L)
 
 static int request_json(lua_State *L)
 {
-    check_box(L, REQUEST);
+    ls_view_check(L, REQUEST);
     lua_settop(L, 2);
     return with_body(L, LUA_OK, (lua_KContext)content_json);
 }
 
-/* ---- res ---- */
-
-static int response_index(lua_State *L)
-{
-    struct ls_request_box *box = luaL_checkudata(L, 1, RESPONSE);
-    check_box(L, RESPONSE);
-    const char *key = lua_tostring(L, 2);
-    if (key && strcmp(key, "status") == 0) {
-        if (box->status == 0)
-            return 0;
-        lua_pushinteger(L, box->status);
-        return 1;
-    }
-    if (key && strcmp(key, "headers") == 0) {
-        push_fields(L, 1);
-        return 1;
-    }
-    lua_pushvalue(L, 2);
-    lua_rawget(L, lua_upvalueindex(1));
-    return 1;
-}
-
-static int response_newindex(lua_State *L)
-{
-    struct ls_request_box *box = luaL_checkudata(L, 1, RESPONSE);
-    const char *key = luaL_checkstring(L, 2);
-    check_box(L, RESPONSE);
-    if (strcmp(key, "status") != 0)
-        return luaL_error(L, "res has no field \"%s\" to set (known: status)", key);
-    lua_Integer status = luaL_checkinteger(L, 3);
-    luaL_argcheck(L, status >= 200 && status <= 599, 3, "a status is from 200 to 599");
-    if (ls_answer_begun(box->e))
-        return luaL_error(L, "the head of the response is sent already");
-    box->status = (int)status;
-    box->used = true;
-    return 0;
-}
-
-static void begin_stream(lua_State *L, struct ls_request_box *box)
-{
-    struct ls_engine *e = box->e;
-    if (ls_answer_begun(e))
-        return;
-    ls_request_apply_headers(L, e->handler);
-    if (e->response.type.len == 0)
-        ls_response_field(&e->response, LS_SLICE("Content-Type"),
-                          LS_SLICE("text/html; charset=utf-8"));
-    if (ls_answer_stream(e, box->status ? box->status : 200) < 0)
-        luaL_error(L, "not enough memory");
-    box->used = true;
-}
-
-enum { STREAM_BLOCK = 16 << 10 }; /* bytes gathered before a write waits for the client */
-
-static int written(lua_State *L, int status, lua_KContext all)
-{
-    (void)status;
-    struct ls_engine *e = check_box(L, RESPONSE);
-    ls_wait_check(L);
-    if (e->out.bytes.len < (all ? 1 : STREAM_BLOCK)) {
-        ls_engine_enter_handler(e);
-        ls_wait_check(L);
-        lua_settop(L, 1);
-        return 1;
-    }
-    ls_engine_set_need(e, LS_NEED_OUTPUT, LS_PHASE_SEND, 0);
-    return ls_wait(L, all, written);
-}
-
-static int response_write(lua_State *L)
-{
-    size_t len;
-    struct ls_request_box *box = luaL_checkudata(L, 1, RESPONSE);
-    const char *text = luaL_checklstring(L, 2, &len);
-    check_box(L, RESPONSE);
-    begin_stream(L, box);
-    if (ls_answer_piece(box->e, (struct ls_slice) { text, len }) < 0)
-        return luaL_error(L, "not enough memory");
-    return written(L, LUA_OK, 0);
-}
-
-static int response_flush(lua_State *L)
-{
-    struct ls_request_box *box = luaL_checkudata(L, 1, RESPONSE);
-    check_box(L, RESPONSE);
-    begin_stream(L, box);
-    return written(L, LUA_OK, 1);
-}
-
-int ls_request_status(const struct ls_call *call)
-{
-    return call->response->status;
-}
-
-bool ls_request_used(const struct ls_call *call)
-{
-    return call->response->used;
-}
-
-/* ---- response fields ---- */
-
-static int bad_field(lua_State *L, int err, const char *name)
-{
-    if (err == -EPERM)
-        return luaL_error(L, "the header field \"%s\" is the server's own to set", name);
-    return luaL_error(L, "the header field \"%s\" has a name or value that cannot be sent", name);
-}
-
-static void one_field(lua_State *L, struct ls_engine *e, struct ls_slice name, int value)
-{
-    size_t len;
-    int type = lua_type(L, value);
-    if (type != LUA_TSTRING && type != LUA_TNUMBER)
-        luaL_error(L, "the header field \"%s\" is a %s, not a string", name.at,
-                   luaL_typename(L, value));
-    const char *text = lua_tolstring(L, value, &len);
-    int err = ls_response_field(&e->response, name, (struct ls_slice) { text, len });
-    if (err < 0)
-        bad_field(L, err, name.at);
-}
-
-void ls_request_field(lua_State *L, struct ls_engine *e, const char *name, size_t len, int value)
-{
-    struct ls_slice slice = { name, len };
-    value = lua_absindex(L, value);
-    if (!lua_istable(L, value)) {
-        one_field(L, e, slice, value);
-        return;
-    }
-    for (lua_Integer i = 1; lua_geti(L, value, i) != LUA_TNIL; i++) {
-        one_field(L, e, slice, lua_gettop(L));
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-}
-
-void ls_request_apply_headers(lua_State *L, struct ls_call *call)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, call);
-    lua_getiuservalue(L, -1, PARTNER);
-    if (lua_getiuservalue(L, -1, FIELDS) == LUA_TTABLE) {
-        lua_pushnil(L);
-        while (lua_next(L, -2)) {
-            size_t len;
-            if (lua_type(L, -2) != LUA_TSTRING)
-                luaL_error(L, "a header field's name is a string, not a %s", luaL_typename(L, -2));
-            const char *name = lua_tolstring(L, -2, &len);
-            ls_request_field(L, call->response->e, name, len, -1);
-            lua_pop(L, 1);
-        }
-    }
-    lua_pop(L, 3);
-}
-
-/* ---- making and ending them ---- */
-
-static struct ls_request_box *push_box(lua_State *L, struct ls_engine *e, const char *type,
-                                       int values)
-{
-    struct ls_request_box *box = lua_newuserdatauv(L, sizeof *box, values);
-    *box = (struct ls_request_box) { .e = NULL };
-    luaL_setmetatable(L, type);
-    box->e = e;
-    return box;
-}
+/* ---- making and ending it ---- */
 
 void ls_request_push(lua_State *L, struct ls_engine *e)
 {
     struct ls_call *call = e->handler;
-    struct ls_request_box *request = push_box(L, e, REQUEST, 2);
-    struct ls_request_box *response = push_box(L, e, RESPONSE, 1);
+    call->request = ls_view_push(L, e, REQUEST, 2);
+    call->reply = ls_reply_push(L, e);
     lua_pushvalue(L, -1);
-    lua_setiuservalue(L, -3, PARTNER);
+    lua_setiuservalue(L, -3, LS_VIEW_PARTNER);
     lua_pushvalue(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, call);
-    call->request = request;
-    call->response = response;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, call); /* req keeps res alive, and the registry req */
 }
 
-void ls_request_end(struct ls_lua *lua, struct ls_call *call)
+void ls_request_end(struct ls_call *call)
 {
-    (void)lua;
     if (call->request)
-        call->request->e = call->response->e = NULL;
-    call->request = call->response = NULL;
+        call->request->e = NULL;
+    if (call->reply)
+        call->reply->e = NULL;
+    call->request = call->reply = NULL;
 }
 
-static void push_members(lua_State *L, const luaL_Reg *methods, bool with_getters)
+/* Name → index of a getter, or a method. */
+static void push_members(lua_State *L)
 {
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    for (size_t i = 0; with_getters && i < sizeof getters / sizeof *getters; i++) {
+    static const luaL_Reg methods[] = { { "body", request_body },
+                                        { "json", request_json },
+                                        { NULL, NULL } };
+    luaL_newlib(L, methods);
+    for (size_t i = 0; i < sizeof getters / sizeof *getters; i++) {
         lua_pushinteger(L, (lua_Integer)i);
         lua_setfield(L, -2, getters[i].name);
     }
@@ -501,23 +310,12 @@ static void push_members(lua_State *L, const luaL_Reg *methods, bool with_getter
 
 void ls_request_open(lua_State *L)
 {
-    static const luaL_Reg request[] = { { "body", request_body },
-                                        { "json", request_json },
-                                        { NULL, NULL } };
-    static const luaL_Reg response[] = { { "write", response_write },
-                                         { "flush", response_flush },
-                                         { NULL, NULL } };
     luaL_newmetatable(L, REQUEST);
-    push_members(L, request, true);
+    push_members(L);
     lua_pushcclosure(L, request_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, request_newindex);
     lua_setfield(L, -2, "__newindex");
-    luaL_newmetatable(L, RESPONSE);
-    push_members(L, response, false);
-    lua_pushcclosure(L, response_index, 1);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, response_newindex);
-    lua_setfield(L, -2, "__newindex");
-    lua_pop(L, 2);
+    lua_pop(L, 1);
+    ls_reply_open(L);
 }

@@ -5,7 +5,7 @@
 #include "exchange/answer.h"
 #include "lua/app.h"
 #include "lua/json.h"
-#include "lua/request.h"
+#include "lua/reply.h"
 
 /* What may stand in a table that a handler returns. */
 enum key { STATUS, HEADERS, REDIRECT, BODY, TEXT, HTML, JSON, FILE_PATH, KEYS };
@@ -39,7 +39,7 @@ static void answer(lua_State *L, struct ls_engine *e, int status, int content)
 
 static int status_or(struct ls_engine *e, int status)
 {
-    int set = ls_request_status(e->handler);
+    int set = ls_reply_status(e->handler);
     return set ? set : status;
 }
 
@@ -94,17 +94,8 @@ static void table_headers(lua_State *L, struct ls_engine *e, int table)
     if (type != LUA_TNIL && type != LUA_TTABLE)
         luaL_error(L, "the handler returned headers that are a %s, not a table",
                    luaL_typename(L, -1));
-    if (type == LUA_TTABLE) {
-        lua_pushnil(L);
-        while (lua_next(L, -2)) {
-            size_t len;
-            if (lua_type(L, -2) != LUA_TSTRING)
-                luaL_error(L, "a header field's name is a string, not a %s", luaL_typename(L, -2));
-            const char *name = lua_tolstring(L, -2, &len);
-            ls_request_field(L, e, name, len, -1);
-            lua_pop(L, 1);
-        }
-    }
+    if (type == LUA_TTABLE)
+        ls_reply_fields(L, e);
     lua_pop(L, 1);
 }
 
@@ -112,7 +103,7 @@ static void answer_redirect(lua_State *L, struct ls_engine *e, int status)
 {
     if (status < 300 || status > 399)
         luaL_error(L, "a redirect with the status %d", status);
-    ls_request_field(L, e, "Location", 8, -1);
+    ls_reply_field(L, e, "Location", 8, -1);
     ls_answer_page(e, status, NULL);
 }
 
@@ -187,7 +178,7 @@ static void answer_integer(lua_State *L, struct ls_engine *e, int handler, int i
 
 static void answer_nothing(lua_State *L, struct ls_engine *e, int handler)
 {
-    if (!ls_request_used(e->handler))
+    if (!ls_reply_used(e->handler))
         no_answer(L, handler, "nil");
     ls_answer_page(e, status_or(e, 200), NULL);
 }
@@ -219,7 +210,7 @@ bool ls_result_answer(lua_State *L, struct ls_engine *e, int handler, int first)
     if (type == LUA_TTABLE && is_next(L, first))
         return true;
     luaL_checkstack(L, 20, NULL);
-    ls_request_apply_headers(L, e->handler);
+    ls_reply_apply_headers(L, e->handler);
     switch (type) {
     case LUA_TSTRING:
         set_type(e, keys[HTML].type);

@@ -1,0 +1,183 @@
+#include "lua/reply.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "exchange/answer.h"
+#include "lua/view.h"
+#include "lua/wait.h"
+
+#define REPLY "luaserve response"
+
+static int reply_index(lua_State *L)
+{
+    struct ls_view *view = ls_view_check(L, REPLY);
+    const char *key = lua_tostring(L, 2);
+    if (key && strcmp(key, "status") == 0) {
+        if (view->status == 0)
+            return 0;
+        lua_pushinteger(L, view->status);
+        return 1;
+    }
+    if (key && strcmp(key, "headers") == 0) {
+        ls_view_fields(L, 1);
+        return 1;
+    }
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    return 1;
+}
+
+static int reply_newindex(lua_State *L)
+{
+    struct ls_view *view = ls_view_check(L, REPLY);
+    const char *key = luaL_checkstring(L, 2);
+    if (strcmp(key, "status") != 0)
+        return luaL_error(L, "res has no field \"%s\" to set (known: status)", key);
+    lua_Integer status = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, status >= 200 && status <= 599, 3, "a status is from 200 to 599");
+    if (ls_answer_begun(view->e))
+        return luaL_error(L, "the head of the response is sent already");
+    view->status = (int)status;
+    view->used = true;
+    return 0;
+}
+
+static void begin_stream(lua_State *L, struct ls_view *view)
+{
+    struct ls_engine *e = view->e;
+    if (ls_answer_begun(e))
+        return;
+    ls_reply_apply_headers(L, e->handler);
+    if (e->response.type.len == 0)
+        ls_response_field(&e->response, LS_SLICE("Content-Type"),
+                          LS_SLICE("text/html; charset=utf-8"));
+    if (ls_answer_stream(e, view->status ? view->status : 200) < 0)
+        luaL_error(L, "not enough memory");
+    view->used = true;
+}
+
+enum { STREAM_BLOCK = 16 << 10 }; /* bytes gathered before a write waits for the client */
+
+static int written(lua_State *L, int status, lua_KContext all)
+{
+    (void)status;
+    struct ls_engine *e = ls_view_check(L, REPLY)->e;
+    ls_wait_check(L);
+    if (e->out.bytes.len < (all ? 1 : STREAM_BLOCK)) {
+        ls_engine_enter_handler(e);
+        ls_wait_check(L);
+        lua_settop(L, 1);
+        return 1;
+    }
+    ls_engine_set_need(e, LS_NEED_OUTPUT, LS_PHASE_SEND, 0);
+    return ls_wait(L, all, written);
+}
+
+static int reply_write(lua_State *L)
+{
+    size_t len;
+    struct ls_view *view = ls_view_check(L, REPLY);
+    const char *text = luaL_checklstring(L, 2, &len);
+    begin_stream(L, view);
+    if (ls_answer_piece(view->e, (struct ls_slice) { text, len }) < 0)
+        return luaL_error(L, "not enough memory");
+    return written(L, LUA_OK, 0);
+}
+
+static int reply_flush(lua_State *L)
+{
+    struct ls_view *view = ls_view_check(L, REPLY);
+    begin_stream(L, view);
+    return written(L, LUA_OK, 1);
+}
+
+int ls_reply_status(const struct ls_call *call)
+{
+    return call->reply->status;
+}
+
+bool ls_reply_used(const struct ls_call *call)
+{
+    return call->reply->used;
+}
+
+/* ---- response fields ---- */
+
+static int bad_field(lua_State *L, int err, const char *name)
+{
+    if (err == -EPERM)
+        return luaL_error(L, "the header field \"%s\" is the server's own to set", name);
+    return luaL_error(L, "the header field \"%s\" has a name or value that cannot be sent", name);
+}
+
+static void one_field(lua_State *L, struct ls_engine *e, struct ls_slice name, int value)
+{
+    size_t len;
+    int type = lua_type(L, value);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER)
+        luaL_error(L, "the header field \"%s\" is a %s, not a string", name.at,
+                   luaL_typename(L, value));
+    const char *text = lua_tolstring(L, value, &len);
+    int err = ls_response_field(&e->response, name, (struct ls_slice) { text, len });
+    if (err < 0)
+        bad_field(L, err, name.at);
+}
+
+void ls_reply_field(lua_State *L, struct ls_engine *e, const char *name, size_t len, int value)
+{
+    struct ls_slice slice = { name, len };
+    value = lua_absindex(L, value);
+    if (!lua_istable(L, value)) {
+        one_field(L, e, slice, value);
+        return;
+    }
+    for (lua_Integer i = 1; lua_geti(L, value, i) != LUA_TNIL; i++) {
+        one_field(L, e, slice, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+void ls_reply_fields(lua_State *L, struct ls_engine *e)
+{
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        size_t len;
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "a header field's name is a string, not a %s", luaL_typename(L, -2));
+        const char *name = lua_tolstring(L, -2, &len);
+        ls_reply_field(L, e, name, len, -1);
+        lua_pop(L, 1);
+    }
+}
+
+void ls_reply_apply_headers(lua_State *L, struct ls_call *call)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, call);
+    lua_getiuservalue(L, -1, LS_VIEW_PARTNER);
+    if (lua_getiuservalue(L, -1, LS_VIEW_FIELDS) == LUA_TTABLE)
+        ls_reply_fields(L, call->reply->e);
+    lua_pop(L, 3);
+}
+
+/* ---- making it ---- */
+
+struct ls_view *ls_reply_push(lua_State *L, struct ls_engine *e)
+{
+    return ls_view_push(L, e, REPLY, 1);
+}
+
+void ls_reply_open(lua_State *L)
+{
+    static const luaL_Reg methods[] = { { "write", reply_write },
+                                        { "flush", reply_flush },
+                                        { NULL, NULL } };
+    luaL_newmetatable(L, REPLY);
+    luaL_newlib(L, methods);
+    lua_pushcclosure(L, reply_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, reply_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_pop(L, 1);
+}
