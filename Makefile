@@ -28,7 +28,7 @@ OBJ     := $(SRC:src/%.c=$(BUILD)/%.o) $(ASM:asm/%.asm=$(BUILD)/asm/%.o)
 UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/unit/*_test.c))
 C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all help deps run test unit spec lint format layers asan tidy clean conformance valgrind
+.PHONY: all help deps run test unit spec lint format layers asan tidy clean conformance valgrind bench
 
 all: $(BIN)
 
@@ -85,7 +85,8 @@ valgrind: unit-build ## the C tests under valgrind
 	@VALGRIND=1 ./spec/run.sh --unit $(BUILD)
 
 asan: ## everything under AddressSanitizer and UBSan (a build of its own)
-	@$(MAKE) --no-print-directory test BUILD=build/asan BIN=build/asan/luaserve \
+	@ASAN_OPTIONS=handle_segv=0:handle_abort=0:detect_stack_use_after_return=0 \
+	    $(MAKE) --no-print-directory test BUILD=build/asan BIN=build/asan/luaserve \
 	    OPT='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
 
 lint: all layers ## what the source and the binary must look like
@@ -96,6 +97,13 @@ layers: ## no file includes upwards (design: base os http exchange lua server)
 
 format: ## clang-format over all C
 	clang-format -i $(C_FILES)
+
+$(BUILD)/null: bench/null.asm asm/abi.inc asm/nr.inc
+	@mkdir -p $(@D)
+	$(NASM) $(NFLAGS) -o $@.o $< && ld -z noexecstack -o $@ $@.o
+
+bench: all $(BUILD)/null ## requests a second beside a server that parses nothing
+	@./bench/run.sh ./$(BIN) $(BUILD)/null
 
 conformance: all ## HTTP cases from public suites: make conformance CASES=dir
 	@./spec/conformance.sh ./$(BIN) "$(CASES)"

@@ -6,6 +6,7 @@ local source = [[
   local app = require "luaserve"
   app:get("/ok", function() return "ok" end)
   app:get("/slow", function() app.sleep("300ms"); return "slow" end)
+  app:get("/pid", function() return tostring((io.open "/proc/self/stat"):read "n") end)
   app:get("/fds", function()
     local list = {}
     for line in io.popen("ls -l /proc/" .. (io.open "/proc/self/stat"):read "n" .. "/fd"):lines() do
@@ -71,6 +72,26 @@ describe("the supervisor", function()
     assert.equal(1, select(2, text:gsub("socket:", "")))
     for i = 1, 100 do others[i]:close() end
     server:stop()
+  end)
+
+  it("forks at the same cost with 5,000 clients as with one", function()
+    local server = start { processes = { max_clients = 6000 }, limits = { idle_timeout = "1m" } }
+    local function table_size(client)
+      local pid = client:request({ path = "/pid" }).body
+      return tonumber(io.open("/proc/" .. pid .. "/status"):read("a"):match "FDSize:%s*(%d+)")
+    end
+    local clients = { server:client() }
+    local alone = table_size(clients[1])
+    for i = 2, 5000 do clients[i] = server:client() end
+    local last = server:client()
+    assert.equal(alone, table_size(last)) -- its descriptors are its own few
+    assert.is_true(alone < 5000)
+    assert.is_true(eventually(function() return children(server) == 5001 end))
+    assert.equal("ok", last:request({ path = "/ok" }).body)
+    for i = 1, 5000 do clients[i]:close() end
+    last:close()
+    assert.is_true(eventually(function() return children(server) == 0 end))
+    assert.equal(0, server:stop())
   end)
 
   it("lets clients wait when the house is full, and serves them then", function()

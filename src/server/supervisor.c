@@ -258,30 +258,41 @@ static int open_placeholder(void)
     return ls_sys_openat2(AT_FDCWD, "/dev/null", &how, sizeof how);
 }
 
-/* Everything that only the supervisor uses comes to lie directly above what workers share. */
-static int lay_out(struct luaserve *s, uint64_t mask)
+/* The descriptor from which on there is nothing but listeners, or, where other things stand
+ * among them, the first one above all that is open. */
+static int first_of_ours(const struct luaserve *s)
 {
-    int highest = ls_fds_highest();
+    int highest = ls_fds_highest(), lowest = highest + 1;
+    for (size_t i = 0; i < s->listener_count && highest >= 0; i++)
+        lowest = s->listeners[i].fd < lowest ? s->listeners[i].fd : lowest;
     if (highest < 0)
         return highest;
-    s->fds.shared_end = highest + 1;
-    for (size_t i = 0; i < s->listener_count; i++) {
-        int moved = ls_fds_move(s->listeners[i].fd, s->fds.shared_end);
-        if (moved < 0)
-            return moved;
-        s->listeners[i].fd = moved;
-    }
+    return highest - lowest + 1 == (int)s->listener_count ? lowest : highest + 1;
+}
+
+/* Replaces *fd by a duplicate that is at least `lowest`, unless it is already. 0 or -errno. */
+static int raise_to(int *fd, int lowest)
+{
+    int raised = *fd < 0 || *fd >= lowest ? *fd : ls_fds_move(*fd, lowest);
+    if (raised >= 0)
+        *fd = raised;
+    return raised < 0 ? raised : 0;
+}
+
+/* Everything that only the supervisor uses comes to lie directly above what workers share. It
+ * moves as little as it can: a hole below would be every new client's first descriptor. */
+static int lay_out(struct luaserve *s, uint64_t mask)
+{
+    int err = s->fds.shared_end = first_of_ours(s);
+    s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
+    s->signals = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->placeholder = open_placeholder();
+    for (size_t i = 0; i < s->listener_count && err >= 0; i++)
+        err = raise_to(&s->listeners[i].fd, s->fds.shared_end);
     int *own[] = { &s->epoll, &s->signals, &s->placeholder };
-    *own[0] = ls_sys_epoll_create1(EPOLL_CLOEXEC);
-    *own[1] = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    *own[2] = open_placeholder();
-    for (int i = 0; i < 3; i++) {
-        int moved = *own[i] < 0 ? *own[i] : ls_fds_move(*own[i], s->fds.shared_end);
-        if (moved < 0)
-            return moved;
-        *own[i] = moved;
-    }
-    return ls_fds_make_ring(&s->fds, s->placeholder);
+    for (size_t i = 0; i < 3 && err >= 0; i++)
+        err = raise_to(own[i], s->fds.shared_end);
+    return err < 0 ? err : ls_fds_make_ring(&s->fds, s->placeholder);
 }
 
 static int watch_all(struct luaserve *s)
