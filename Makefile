@@ -8,6 +8,9 @@ BUILD   ?= build/release
 BIN     ?= luaserve
 PORT    ?= 3000
 CASES   ?=
+V       ?= # V=1: show the commands
+
+SAY      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 
 VERSION := 0.1.0
 OPT     ?= -O2 -g
@@ -36,25 +39,25 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
 
 $(BIN): $(BUILD)/main.o $(BUILD)/libluaserve.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call SAY,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libluaserve.a: $(OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call SAY,AR,$@)ar rcs $@ $^
 
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/asm/%.o: asm/%.asm asm/abi.inc asm/nr.inc Makefile
 	@mkdir -p $(@D)
-	$(NASM) $(NFLAGS) -MD $(@:.o=.d) -o $@ $<
+	$(call SAY,NASM,$<)$(NASM) $(NFLAGS) -MD $(@:.o=.d) -o $@ $<
 
 $(BUILD)/asm/embed.o: $(LUA)
 
 $(BUILD)/unit/%_test: spec/unit/%_test.c $(BUILD)/libluaserve.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Ispec/unit $(filter-out -Wmissing-prototypes,$(CFLAGS)) -MMD -MP $(LDFLAGS) \
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit $(filter-out -Wmissing-prototypes,$(CFLAGS)) -MMD -MP $(LDFLAGS) \
 	    -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS) -lpthread
 
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
@@ -100,7 +103,7 @@ format: ## clang-format over all C
 
 $(BUILD)/null: bench/null.asm asm/abi.inc asm/nr.inc
 	@mkdir -p $(@D)
-	$(NASM) $(NFLAGS) -o $@.o $< && ld -z noexecstack -o $@ $@.o
+	$(call SAY,NASM,$<)$(NASM) $(NFLAGS) -o $@.o $< && ld -z noexecstack -o $@ $@.o
 
 bench: all $(BUILD)/null ## requests a second beside a server that parses nothing
 	@./bench/run.sh ./$(BIN) $(BUILD)/null

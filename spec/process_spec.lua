@@ -137,6 +137,17 @@ describe("the supervisor", function()
     client:close()
   end)
 
+  it("takes its workers with it when it is killed", function()
+    local server = start()
+    local client = server:client()
+    local pid = client:request({ path = "/pid" }).body
+    server:signal "KILL"
+    assert.equal("", client:receive "*a")
+    assert.is_true(eventually(function() return not os.execute("kill -0 " .. pid .. " 2>/dev/null") end))
+    client:close()
+    server:wait()
+  end)
+
   it("survives that clone fails: a 503 with Retry-After, then service", function()
     local server = start({}, { env = { LUASERVE_FAULT = "supervisor/clone:2:EAGAIN" } })
     assert.equal(200, server:get("/ok").status)

@@ -183,13 +183,21 @@ static int perform(struct luaserve *server, const struct options *o, struct luas
     return 0;
 }
 
+static int has_argument(int argc, char **argv, const char *wanted)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], wanted) == 0)
+            return 1;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = { .task = SERVE };
     struct luaserve_error error = { .code = LUASERVE_OK };
-    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+    if (has_argument(argc, argv, "--help"))
         return fputs(usage, stdout) < 0;
-    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+    if (has_argument(argc, argv, "--version"))
         return printf("luaserve %s\n", luaserve_version()) < 0;
     int err = read_arguments(&options, argc, argv);
     if (err != 0)

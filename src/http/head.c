@@ -96,14 +96,6 @@ static int take_line(struct ls_head *h, const struct ls_head_limits *limits, con
     return err;
 }
 
-/* The bounds, for a line that is still coming as well: `end` is how far it has come. */
-static int bounds(const struct ls_head *h, const struct ls_head_limits *limits, size_t end)
-{
-    if (h->state == REQUEST_LINE)
-        return end - h->line_start > (size_t)limits->line + 2 ? -414 : 0;
-    return end - h->section_start > limits->headers ? -431 : 0;
-}
-
 /* The beginning of a request line that can never become one: another protocol. */
 static bool hopeless(const struct ls_head *h, const char *bytes, size_t len)
 {
@@ -117,13 +109,27 @@ static bool hopeless(const struct ls_head *h, const char *bytes, size_t len)
     return at < len && (bytes[at] != ' ' || at == h->line_start);
 }
 
+/* The bounds, for a line that is still coming as well: `end` is how far it has come. What is
+ * hopeless has to show before the line is too long, in whatever pieces it comes. */
+static int bounds(const struct ls_head *h, const struct ls_head_limits *limits, const char *bytes,
+                  size_t end)
+{
+    size_t most = (size_t)limits->line + 2;
+    bool over = end - h->line_start > most;
+    if (h->state == FIELDS)
+        return end - h->section_start > limits->headers ? -431 : 0;
+    if (hopeless(h, bytes, over ? h->line_start + most + 1 : end))
+        return -400;
+    return over ? -414 : 0;
+}
+
 int32_t ls_head_parse(struct ls_head *h, const struct ls_head_limits *limits, const char *bytes,
                       size_t len)
 {
     const char *feed;
     while ((feed = memchr(bytes + h->seen, '\n', len - h->seen)) != NULL) {
         size_t end = (size_t)(feed - bytes);
-        int err = bounds(h, limits, end + 1);
+        int err = bounds(h, limits, bytes, end + 1);
         if (err < 0)
             return err;
         if (end == h->line_start || bytes[end - 1] != '\r')
@@ -138,10 +144,8 @@ int32_t ls_head_parse(struct ls_head *h, const struct ls_head_limits *limits, co
             return err < 0 ? err : (int32_t)h->seen;
         }
     }
-    if (hopeless(h, bytes, len))
-        return -400;
     h->seen = (uint32_t)len;
-    return bounds(h, limits, len);
+    return bounds(h, limits, bytes, len);
 }
 
 uint32_t ls_head_find(const struct ls_head *h, const char *base, uint32_t start,

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -173,6 +174,7 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
     ls_fault_become(LS_FAULT_WORKER);
     ls_sys_setpgid(0, 0);
+    ls_sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* without its supervisor it has no clock */
     w->slot = slot;
     w->lua = s->lua;
     w->word = atomic_load(&slot->word);
