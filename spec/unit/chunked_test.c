@@ -1,252 +1,133 @@
-#include "unit.h"
-
-#include <stdlib.h>
-#include <sys/mman.h>
+#include "vectors.h"
 
 #include "http/chunked.h"
 
-/* ---- vectors (the same reader in head, chunked and uri) ---- */
+static char content[VECTOR_ROOM];
+static size_t content_len;
 
-enum { ROOM = 1 << 16, LINE = 4096 };
-
-struct vector {
-    char name[LINE], with[LINE], want[LINE];
-    char in[ROOM];
-    size_t len;
-};
-
-static int hex(char c)
+/* One piece of the input. -1: refused; else how much of it was taken. */
+static int64_t feed_piece(struct ls_chunked *c, const char *bytes, size_t len)
 {
-    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-/* \r \n \t \\ \xHH, and \{1000*a} for 1000 times "a". The number of bytes written. */
-static size_t unescape(const char *text, char *out)
-{
-    char *to = out;
-    for (; *text; text++) {
-        if (*text != '\\') {
-            *to++ = *text;
-        } else if (*++text == 'x') {
-            *to++ = (char)(hex(text[1]) << 4 | hex(text[2]));
-            text += 2;
-        } else if (*text == '{') {
-            char *star;
-            for (long n = strtol(text + 1, &star, 10); n > 0; n--)
-                *to++ = star[1];
-            text = star + 2;
-        } else {
-            *to++ = *text == 'r' ? '\r' : *text == 'n' ? '\n' : *text == 't' ? '\t' : *text;
+    const char *at = vector_guard(bytes, len);
+    size_t taken = 0;
+    while (taken < len && !c->done) {
+        struct ls_slice run;
+        int64_t n = ls_chunked_feed(c, (struct ls_slice) { at + taken, len - taken }, &run);
+        if (n < 0) {
+            CHECK_INT(n, -400);
+            return -1;
         }
+        CHECK(n > 0 && (size_t)n <= len - taken);
+        CHECK(run.len == 0 || (run.at >= at + taken && run.at + run.len <= at + taken + n));
+        memcpy(content + content_len, run.at, run.len);
+        content_len += run.len;
+        taken += (size_t)n;
     }
-    return (size_t)(to - out);
+    return (int64_t)taken;
 }
 
-/* The next case: "case:", "with:", "in:" (several are one) and "want:" up to an empty line. */
-static bool next_vector(FILE *file, struct vector *v)
+/* The first `first` bytes, then `step` a time: "400", "more CONTENT" or "ok CONTENT[ rest=N]". */
+static void feed(const char *bytes, size_t len, size_t first, size_t step, char got[VECTOR_TEXT])
 {
-    static char line[LINE];
-    v->name[0] = v->with[0] = v->want[0] = '\0';
-    v->len = 0;
-    while (fgets(line, sizeof line, file) && (line[0] != '\n' || !v->name[0])) {
-        line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, "case: ", 6) == 0)
-            strcpy(v->name, line + 6);
-        else if (strncmp(line, "with: ", 6) == 0)
-            strcpy(v->with, line + 6);
-        else if (strncmp(line, "want: ", 6) == 0)
-            strcpy(v->want, line + 6);
-        else if (strncmp(line, "in: ", 4) == 0)
-            v->len += unescape(line + 4, v->in + v->len);
-        else
-            CHECK(line[0] == '#' || line[0] == '\0');
+    struct ls_chunked c = { 0 };
+    size_t at = 0, size = first;
+    content_len = 0;
+    while (at < len && !c.done) {
+        size = size < len - at ? size : len - at;
+        int64_t taken = feed_piece(&c, bytes + at, size);
+        if (taken < 0) {
+            snprintf(got, VECTOR_TEXT, "400");
+            return;
+        }
+        at += (size_t)taken;
+        size = step;
     }
-    return v->name[0] != '\0';
+    int n = snprintf(got, VECTOR_TEXT, "%s%s%.*s", c.done ? "ok" : "more", content_len ? " " : "",
+                     (int)content_len, content);
+    if (at < len)
+        snprintf(got + n, VECTOR_TEXT - (size_t)n, " rest=%zu", len - at);
 }
 
-static void expect(const struct vector *v, const char *how, const char *got)
+static void run_vector(const struct vector *v)
 {
-    if (strcmp(got, v->want) == 0)
-        return;
-    unit_failed_checks++;
-    fprintf(stderr, "\"%s\", %s: got \"%s\", expected \"%s\"\n", v->name, how, got, v->want);
-}
-
-/* A copy of the bytes that ends where a page begins that nobody may touch. */
-static const char *fenced(const char *bytes, size_t len)
-{
-    static char *fence;
-    if (!fence) {
-        char *pages =
-            mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (pages == MAP_FAILED || mprotect(pages + ROOM, 4096, PROT_NONE) < 0)
-            abort();
-        fence = pages + ROOM;
-    }
-    return memcpy(fence - len, bytes, len);
-}
-
-/* ---- bodies ---- */
-
-/* One decoder and the content that it has found. */
-struct run {
-    struct ls_chunked decoder;
-    char content[ROOM];
-    size_t len;   /* of the content */
-    size_t taken; /* bytes of the body */
-};
-
-static struct run run;
-
-static void begin(void)
-{
-    memset(&run, 0, sizeof run);
-}
-
-/* Gives the decoder the bytes from run.taken to `end`. False: refused. */
-static bool feed(const char *bytes, size_t end)
-{
-    while (run.taken < end && !run.decoder.done) {
-        struct ls_slice in = { fenced(bytes + run.taken, end - run.taken), end - run.taken };
-        struct ls_slice content;
-        int64_t took = ls_chunked_feed(&run.decoder, in, &content);
-        CHECK(took == -400 || (took > 0 && (size_t)took <= in.len));
-        if (took <= 0)
-            return false;
-        CHECK(content.at >= in.at && content.at + content.len <= in.at + took);
-        memcpy(run.content + run.len, content.at, content.len);
-        run.len += content.len;
-        run.taken += (size_t)took;
-    }
-    return true;
-}
-
-/* What the decoder says, as the vectors write it. */
-static const char *verdict(bool fine, size_t len)
-{
-    static char text[4 * ROOM];
-    char *to = text;
-    if (!fine)
-        return "400";
-    to += sprintf(to, "%s \"", run.decoder.done ? "ok" : "partial");
-    for (size_t i = 0; i < run.len; i++) {
-        unsigned char byte = (unsigned char)run.content[i];
-        to += sprintf(to, byte >= 0x20 && byte < 0x7f ? "%c" : "\\x%02x", byte);
-    }
-    to += sprintf(to, "\"");
-    if (run.taken < len)
-        sprintf(to, " rest=%zu", len - run.taken);
-    return text;
-}
-
-static void feed_whole(const struct vector *v)
-{
-    begin();
-    bool fine = feed(v->in, v->len);
-    expect(v, "whole", verdict(fine, v->len));
-}
-
-static void feed_bytes(const struct vector *v)
-{
-    bool fine = true;
-    begin();
-    for (size_t end = 1; fine && end <= v->len; end++)
-        fine = feed(v->in, end);
-    expect(v, "byte by byte", verdict(fine, v->len));
-}
-
-static void feed_halves(const struct vector *v)
-{
-    char how[32];
-    for (size_t cut = 0; cut <= v->len; cut++) {
-        begin();
-        bool fine = feed(v->in, cut) && feed(v->in, v->len);
+    char got[VECTOR_TEXT], how[64];
+    feed(v->input, v->len, v->len, 1, got);
+    vector_compare(v, "whole", got);
+    feed(v->input, v->len, 1, 1, got);
+    vector_compare(v, "byte by byte", got);
+    for (size_t cut = 1; cut < v->len; cut++) {
         snprintf(how, sizeof how, "cut at %zu", cut);
-        expect(v, how, verdict(fine, v->len));
+        feed(v->input, v->len, cut, v->len, got);
+        vector_compare(v, how, got);
     }
 }
 
-static void decodes_every_vector_however_it_comes(void)
+static void judges_the_vectors(void)
 {
-    static struct vector v;
-    int cases = 0;
-    FILE *file = fopen("spec/vectors/chunked.txt", "r");
-    CHECK(file != NULL);
-    for (; file && next_vector(file, &v); cases++) {
-        feed_whole(&v);
-        feed_bytes(&v);
-        feed_halves(&v);
-    }
-    CHECK(cases >= 70);
-    if (file)
-        fclose(file);
+    vectors_run("spec/vectors/chunked.txt", 60, run_vector);
 }
 
-static void decodes_changed_vectors_alike_however_they_come(void)
+static uint32_t seed;
+
+static void run_mutants(const struct vector *v)
 {
-    static const char bytes[] = "\r\n0;:\"\\\0";
-    static struct vector v;
-    FILE *file = fopen("spec/vectors/chunked.txt", "r");
-    CHECK(file != NULL);
-    while (file && next_vector(file, &v)) {
-        for (size_t at = 0; at < v.len && v.len < 100; at++) {
-            char was = v.in[at];
-            for (size_t i = 0; i < sizeof bytes - 1; i++) {
-                v.in[at] = bytes[i];
-                begin();
-                bool fine = feed(v.in, v.len);
-                snprintf(v.want, sizeof v.want, "%s", verdict(fine, v.len));
-                feed_bytes(&v);
-            }
-            v.in[at] = was;
-        }
+    static char bytes[VECTOR_ROOM];
+    char whole[VECTOR_TEXT], pieces[VECTOR_TEXT];
+    for (int i = 0; i < 100 && v->len < 1000; i++) {
+        memcpy(bytes, v->input, v->len);
+        size_t len = vector_mutate(bytes, v->len, &seed);
+        feed(bytes, len, len, 1, whole);
+        feed(bytes, len, 1, vector_random(&seed) % 7 + 1, pieces);
+        CHECK(strcmp(whole, pieces) == 0);
     }
-    if (file)
-        fclose(file);
 }
 
-/* ---- what the vectors do not show ---- */
+static void gives_the_same_in_pieces(void)
+{
+    seed = 7;
+    vectors_run("spec/vectors/chunked.txt", 1, run_mutants);
+}
 
-static void gives_content_without_copying_it(void)
+/* `count` times the part, then the end. */
+static void repeat(const char *part, int count, char got[VECTOR_TEXT])
 {
     struct ls_chunked c = { 0 };
-    struct ls_slice in = LS_SLICE("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\nnext"), content;
-    CHECK_INT(ls_chunked_feed(&c, in, &content), 6);
-    CHECK(content.at == in.at + 3);
-    CHECK_TEXT(content, "abc");
-    in = ls_slice_from(in, 6);
-    CHECK_INT(ls_chunked_feed(&c, in, &content), 7);
-    CHECK_TEXT(content, "de");
-    CHECK(!c.done);
-    in = ls_slice_from(in, 7);
-    CHECK_INT(ls_chunked_feed(&c, in, &content), 7);
-    CHECK_INT(content.len, 0);
-    CHECK(c.done);
+    int64_t taken = 0;
+    for (int i = 0; i < count && taken >= 0; i++) {
+        content_len = 0;
+        taken = feed_piece(&c, part, strlen(part));
+    }
+    if (taken >= 0)
+        taken = feed_piece(&c, "0\r\n\r\n", 5);
+    snprintf(got, VECTOR_TEXT, taken < 0 ? "400" : c.done ? "ok" : "more");
 }
 
-static void counts_a_chunk_that_fits_no_memory(void)
+static void bounds_what_extensions_cost(void)
 {
-    static char block[1 << 16];
+    char got[VECTOR_TEXT];
+    repeat("1\r\nx\r\n", 100000, got);
+    CHECK(strcmp(got, "ok") == 0);
+    repeat("1;a=0123456789\r\nx\r\n", 100000, got);
+    CHECK(strcmp(got, "ok") == 0);
+    repeat("1;a=0123456789012345678901234567890123456789\r\nx\r\n", 100000, got);
+    CHECK(strcmp(got, "400") == 0);
+}
+
+static void hands_out_large_chunks_in_place(void)
+{
     struct ls_chunked c = { 0 };
-    struct ls_slice content, data = { block, sizeof block };
-    CHECK_INT(ls_chunked_feed(&c, LS_SLICE("140000001\r\n"), &content), 11);
-    for (int i = 0; i < 0x14000; i++) {
-        CHECK_INT(ls_chunked_feed(&c, data, &content), sizeof block);
-        CHECK_INT(content.len, sizeof block);
-    }
-    CHECK_INT(c.left, 1);
-    CHECK_INT(ls_chunked_feed(&c, LS_SLICE("a\r\n0\r\n\r\n"), &content), 1);
-    CHECK_TEXT(content, "a");
-    CHECK_INT(ls_chunked_feed(&c, LS_SLICE("\r\n0\r\n\r\n"), &content), 7);
-    CHECK(c.done);
+    struct ls_slice run, in = LS_SLICE("7fffffffffffffff\r\nabc");
+    CHECK_INT(ls_chunked_feed(&c, in, &run), (int)in.len);
+    CHECK(run.at == in.at + 18);
+    CHECK_INT(run.len, 3);
+    CHECK(c.left == INT64_MAX - 3);
 }
 
 static const struct unit_test tests[] = {
-    { "decodes every vector, however it comes", decodes_every_vector_however_it_comes },
-    { "decodes changed vectors alike, however they come",
-      decodes_changed_vectors_alike_however_they_come },
-    { "gives content without copying it", gives_content_without_copying_it },
-    { "counts a chunk that fits no memory", counts_a_chunk_that_fits_no_memory },
+    { "judges the vectors: whole, byte by byte, cut anywhere", judges_the_vectors },
+    { "gives mutated bodies the same verdict in pieces as at once", gives_the_same_in_pieces },
+    { "bounds what extensions cost in many small chunks", bounds_what_extensions_cost },
+    { "hands out content where it stands, up to 2^63-1 bytes", hands_out_large_chunks_in_place },
 };
 
 UNIT_MAIN(tests)

@@ -146,9 +146,9 @@ static void rfc850(struct cursor *c, struct moment *m, int weekday, int64_t now)
     expect(c, "-");
     m->month = name(c, months);
     expect(c, "-");
-    int64_t this_year = civil_of(now / 86400).year;
-    m->year = this_year - this_year % 100 + number(c, 2);
-    if (m->year > this_year + 50)
+    int64_t last = civil_of(now / 86400).year + 50; /* the last year it may mean */
+    m->year = last - last % 100 + number(c, 2);
+    if (m->year > last)
         m->year -= 100;
     expect(c, " ");
     clock_time(c, m);

@@ -68,24 +68,29 @@ static int expect(struct ls_head *h, const char *base, const struct ls_field *fi
     return 0;
 }
 
-static const struct {
-    struct ls_slice name;
-    int (*look)(struct ls_head *h, const char *base, const struct ls_field *field);
-} looks[] = {
-    { { "host", 4 }, host },
-    { { "connection", 10 }, connection },
-    { { "content-length", 14 }, content_length },
-    { { "transfer-encoding", 17 }, transfer_encoding },
-    { { "expect", 6 }, expect },
-};
+static bool named(struct ls_slice name, struct ls_slice wanted)
+{
+    return ls_slice_equal_nocase(name, wanted);
+}
 
+/* Most fields are none of these, and their length says so. */
 int ls_framing_field(struct ls_head *h, const char *base, const struct ls_field *field)
 {
-    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
-        if (field->name.len == looks[i].name.len &&
-            ls_slice_equal_nocase(ls_span_slice(base, field->name), looks[i].name))
-            return looks[i].look(h, base, field);
-    return 0;
+    struct ls_slice name = ls_span_slice(base, field->name);
+    switch (name.len) {
+    case 4:
+        return named(name, LS_SLICE("host")) ? host(h, base, field) : 0;
+    case 6:
+        return named(name, LS_SLICE("expect")) ? expect(h, base, field) : 0;
+    case 10:
+        return named(name, LS_SLICE("connection")) ? connection(h, base, field) : 0;
+    case 14:
+        return named(name, LS_SLICE("content-length")) ? content_length(h, base, field) : 0;
+    case 17:
+        return named(name, LS_SLICE("transfer-encoding")) ? transfer_encoding(h, base, field) : 0;
+    default:
+        return 0;
+    }
 }
 
 int ls_framing_decide(struct ls_head *h, const char *base)

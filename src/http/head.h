@@ -3,8 +3,9 @@
  * Strict: where the RFC lets a recipient be lenient (bare LF, obs-fold, space before the colon,
  * field names that are no token, control bytes in values), the request is refused. A few
  * leading empty lines are skipped (RFC 9112 2.2).
- * Incremental: every byte is looked at once, whatever the pieces it comes in, and each line is
- * judged when it is complete; fed byte by byte it gives the same verdict as at once.
+ * Incremental: every byte is looked at once, whatever the pieces it comes in, and refused as soon
+ * as it is wrong; fed byte by byte it gives the same verdict as at once. Of the target
+ * only the bytes are judged (LS_CHAR_TARGET); its form is for ls_target_parse.
  *
  * Positions are offsets into the caller's buffer, which may move between calls. */
 #ifndef LS_HTTP_HEAD_H
@@ -22,7 +23,7 @@ struct ls_field {
 
 struct ls_head_limits {
     uint32_t line;    /* bytes of the request line without CR LF; 16 … 1 MiB; over it: 414 */
-    uint32_t headers; /* bytes of the header section; over it: 431 */
+    uint32_t headers; /* bytes of the header section, the empty line too; over it: 431 */
     uint32_t count;   /* fields; over it: 431. `fields` below has room for as many */
 };
 
@@ -31,7 +32,7 @@ struct ls_head {
     uint32_t count;
     struct ls_span method_token, target;
     enum ls_method method;
-    uint8_t minor;           /* HTTP/1.minor */
+    uint8_t minor;           /* HTTP/1.minor; 1 for any higher */
     bool keep_alive;         /* the connection may persist after this exchange (RFC 9112 9.3) */
     bool chunked;            /* the body is chunked; else it has content_length bytes */
     bool has_content_length; /* Content-Length was there */

@@ -1,111 +1,165 @@
 #include "http/mime.h"
 
-#define UTF8 "; charset=utf-8"
+#include <string.h>
 
-static const struct {
-    const char *extension, *type;
-} types[] = {
-    { "html", "text/html" UTF8 },
-    { "htm", "text/html" UTF8 },
-    { "css", "text/css" UTF8 },
-    { "js", "text/javascript" UTF8 },
-    { "mjs", "text/javascript" UTF8 },
-    { "json", "application/json" },
-    { "map", "application/json" },
-    { "jsonld", "application/ld+json" },
-    { "geojson", "application/geo+json" },
-    { "webmanifest", "application/manifest+json" },
-    { "svg", "image/svg+xml" },
-    { "xml", "application/xml" },
-    { "xhtml", "application/xhtml+xml" },
-    { "atom", "application/atom+xml" },
-    { "rss", "application/rss+xml" },
-    { "txt", "text/plain" UTF8 },
-    { "text", "text/plain" UTF8 },
-    { "log", "text/plain" UTF8 },
-    { "conf", "text/plain" UTF8 },
-    { "md", "text/markdown" UTF8 },
-    { "csv", "text/csv" UTF8 },
-    { "tsv", "text/tab-separated-values" UTF8 },
-    { "ics", "text/calendar" UTF8 },
-    { "vcf", "text/vcard" UTF8 },
-    { "vtt", "text/vtt" UTF8 },
-    { "lua", "text/x-lua" UTF8 },
-    { "c", "text/x-c" UTF8 },
-    { "h", "text/x-c" UTF8 },
-    { "png", "image/png" },
-    { "jpg", "image/jpeg" },
-    { "jpeg", "image/jpeg" },
-    { "gif", "image/gif" },
-    { "webp", "image/webp" },
-    { "avif", "image/avif" },
-    { "apng", "image/apng" },
-    { "bmp", "image/bmp" },
-    { "tif", "image/tiff" },
-    { "tiff", "image/tiff" },
-    { "ico", "image/vnd.microsoft.icon" },
-    { "heic", "image/heic" },
-    { "jxl", "image/jxl" },
-    { "woff", "font/woff" },
-    { "woff2", "font/woff2" },
-    { "ttf", "font/ttf" },
-    { "otf", "font/otf" },
-    { "eot", "application/vnd.ms-fontobject" },
-    { "wasm", "application/wasm" },
-    { "pdf", "application/pdf" },
-    { "ps", "application/postscript" },
-    { "rtf", "application/rtf" },
-    { "zip", "application/zip" },
-    { "gz", "application/gzip" },
-    { "tgz", "application/gzip" },
-    { "bz2", "application/x-bzip2" },
-    { "xz", "application/x-xz" },
-    { "zst", "application/zstd" },
-    { "tar", "application/x-tar" },
-    { "7z", "application/x-7z-compressed" },
-    { "jar", "application/java-archive" },
-    { "deb", "application/vnd.debian.binary-package" },
-    { "epub", "application/epub+zip" },
-    { "mp4", "video/mp4" },
-    { "m4v", "video/mp4" },
-    { "webm", "video/webm" },
-    { "ogv", "video/ogg" },
-    { "mov", "video/quicktime" },
-    { "avi", "video/x-msvideo" },
-    { "mkv", "video/x-matroska" },
-    { "mpeg", "video/mpeg" },
-    { "ts", "video/mp2t" },
-    { "m3u8", "application/vnd.apple.mpegurl" },
-    { "mpd", "application/dash+xml" },
-    { "mp3", "audio/mpeg" },
-    { "m4a", "audio/mp4" },
-    { "aac", "audio/aac" },
-    { "ogg", "audio/ogg" },
-    { "oga", "audio/ogg" },
-    { "opus", "audio/ogg" },
-    { "flac", "audio/flac" },
-    { "wav", "audio/wav" },
-    { "mid", "audio/midi" },
-    { "doc", "application/msword" },
-    { "docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document" },
-    { "xls", "application/vnd.ms-excel" },
-    { "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" },
-    { "ppt", "application/vnd.ms-powerpoint" },
-    { "pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation" },
-    { "odt", "application/vnd.oasis.opendocument.text" },
-    { "ods", "application/vnd.oasis.opendocument.spreadsheet" },
+enum { EXTENSION_MOST = 12 };
+
+struct type {
+    char extension[EXTENSION_MOST]; /* lower case */
+    struct ls_slice name;
 };
+
+#define TYPE(extension, name)                                                                      \
+    {                                                                                              \
+        extension,                                                                                 \
+        {                                                                                          \
+            name, sizeof(name) - 1                                                                 \
+        }                                                                                          \
+    }
+#define TEXT(extension, name) TYPE(extension, name "; charset=utf-8")
+
+/* In order of the extensions: searched by halves. */
+static const struct type types[] = {
+    TYPE("3gp", "video/3gpp"),
+    TYPE("7z", "application/x-7z-compressed"),
+    TYPE("aac", "audio/aac"),
+    TYPE("apng", "image/apng"),
+    TYPE("atom", "application/atom+xml"),
+    TYPE("avi", "video/x-msvideo"),
+    TYPE("avif", "image/avif"),
+    TYPE("bmp", "image/bmp"),
+    TYPE("br", "application/x-brotli"),
+    TYPE("bz2", "application/x-bzip2"),
+    TEXT("c", "text/x-c"),
+    TYPE("cbor", "application/cbor"),
+    TEXT("cjs", "text/javascript"),
+    TEXT("conf", "text/plain"),
+    TEXT("css", "text/css"),
+    TEXT("csv", "text/csv"),
+    TYPE("deb", "application/vnd.debian.binary-package"),
+    TYPE("doc", "application/msword"),
+    TYPE("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    TYPE("eot", "application/vnd.ms-fontobject"),
+    TYPE("epub", "application/epub+zip"),
+    TYPE("flac", "audio/flac"),
+    TYPE("geojson", "application/geo+json"),
+    TYPE("gif", "image/gif"),
+    TYPE("gz", "application/gzip"),
+    TEXT("h", "text/x-c"),
+    TYPE("heic", "image/heic"),
+    TEXT("htm", "text/html"),
+    TEXT("html", "text/html"),
+    TYPE("ico", "image/vnd.microsoft.icon"),
+    TEXT("ics", "text/calendar"),
+    TEXT("ini", "text/plain"),
+    TYPE("jar", "application/java-archive"),
+    TYPE("jpeg", "image/jpeg"),
+    TYPE("jpg", "image/jpeg"),
+    TEXT("js", "text/javascript"),
+    TYPE("json", "application/json"),
+    TYPE("jsonld", "application/ld+json"),
+    TYPE("jxl", "image/jxl"),
+    TEXT("log", "text/plain"),
+    TEXT("lua", "text/x-lua"),
+    TYPE("m3u8", "application/vnd.apple.mpegurl"),
+    TYPE("m4a", "audio/mp4"),
+    TYPE("m4v", "video/mp4"),
+    TYPE("map", "application/json"),
+    TEXT("md", "text/markdown"),
+    TYPE("mid", "audio/midi"),
+    TYPE("midi", "audio/midi"),
+    TEXT("mjs", "text/javascript"),
+    TYPE("mkv", "video/x-matroska"),
+    TYPE("mov", "video/quicktime"),
+    TYPE("mp3", "audio/mpeg"),
+    TYPE("mp4", "video/mp4"),
+    TYPE("mpd", "application/dash+xml"),
+    TYPE("mpeg", "video/mpeg"),
+    TYPE("mpg", "video/mpeg"),
+    TYPE("odp", "application/vnd.oasis.opendocument.presentation"),
+    TYPE("ods", "application/vnd.oasis.opendocument.spreadsheet"),
+    TYPE("odt", "application/vnd.oasis.opendocument.text"),
+    TYPE("oga", "audio/ogg"),
+    TYPE("ogg", "audio/ogg"),
+    TYPE("ogv", "video/ogg"),
+    TYPE("opus", "audio/ogg"),
+    TYPE("otf", "font/otf"),
+    TYPE("pdf", "application/pdf"),
+    TYPE("png", "image/png"),
+    TYPE("ppt", "application/vnd.ms-powerpoint"),
+    TYPE("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+    TYPE("ps", "application/postscript"),
+    TEXT("py", "text/plain"),
+    TYPE("rar", "application/vnd.rar"),
+    TYPE("rss", "application/rss+xml"),
+    TYPE("rtf", "application/rtf"),
+    TEXT("sh", "text/plain"),
+    TYPE("sql", "application/sql"),
+    TYPE("svg", "image/svg+xml"),
+    TYPE("svgz", "image/svg+xml"),
+    TYPE("tar", "application/x-tar"),
+    TEXT("text", "text/plain"),
+    TYPE("tgz", "application/gzip"),
+    TYPE("tif", "image/tiff"),
+    TYPE("tiff", "image/tiff"),
+    TYPE("toml", "application/toml"),
+    TYPE("ts", "video/mp2t"),
+    TEXT("tsv", "text/tab-separated-values"),
+    TYPE("ttf", "font/ttf"),
+    TEXT("txt", "text/plain"),
+    TEXT("vcf", "text/vcard"),
+    TEXT("vtt", "text/vtt"),
+    TYPE("wasm", "application/wasm"),
+    TYPE("wav", "audio/wav"),
+    TYPE("weba", "audio/webm"),
+    TYPE("webm", "video/webm"),
+    TYPE("webmanifest", "application/manifest+json"),
+    TYPE("webp", "image/webp"),
+    TYPE("woff", "font/woff"),
+    TYPE("woff2", "font/woff2"),
+    TYPE("xhtml", "application/xhtml+xml"),
+    TYPE("xls", "application/vnd.ms-excel"),
+    TYPE("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    TYPE("xml", "application/xml"),
+    TYPE("xsl", "application/xslt+xml"),
+    TYPE("xz", "application/x-xz"),
+    TYPE("yaml", "application/yaml"),
+    TYPE("yml", "application/yaml"),
+    TYPE("zip", "application/zip"),
+    TYPE("zst", "application/zstd"),
+};
+
+/* What stands behind the last "." of the last part of the path, in lower case and padded with
+ * NUL; empty when there is none or it is longer than any we know. */
+static void extension_of(struct ls_slice name, char out[EXTENSION_MOST])
+{
+    size_t at = name.len;
+    memset(out, 0, EXTENSION_MOST);
+    while (at > 0 && name.at[at - 1] != '.' && name.at[at - 1] != '/')
+        at--;
+    if (at == 0 || name.at[at - 1] == '/' || name.len - at >= EXTENSION_MOST ||
+        memchr(name.at + at, '\0', name.len - at))
+        return;
+    for (size_t i = at; i < name.len; i++) {
+        char c = name.at[i];
+        out[i - at] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+}
 
 struct ls_slice ls_mime_of(struct ls_slice file_name)
 {
-    size_t dot = file_name.len;
-    while (dot > 0 && file_name.at[dot - 1] != '.' && file_name.at[dot - 1] != '/')
-        dot--;
-    if (dot > 0 && file_name.at[dot - 1] == '.') {
-        struct ls_slice extension = ls_slice_from(file_name, dot);
-        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-            if (ls_slice_equal_nocase(extension, ls_slice_of(types[i].extension)))
-                return ls_slice_of(types[i].type);
+    char extension[EXTENSION_MOST];
+    size_t low = 0, high = sizeof types / sizeof *types;
+    extension_of(file_name, extension);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = memcmp(extension, types[middle].extension, EXTENSION_MOST);
+        if (order == 0)
+            return types[middle].name;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
     }
     return LS_SLICE("application/octet-stream");
 }

@@ -218,19 +218,15 @@ static int absolute_form(struct ls_slice text, char *store, struct ls_target *t)
     return path_and_query(ls_slice_from(text, end), store, t);
 }
 
+/* host ":" port, both there: the last byte is a digit of the port. */
 static int authority_form(struct ls_slice text, struct ls_target *t)
 {
+    size_t end = text.len;
     t->form = LS_AUTHORITY_FORM;
     t->authority = text;
-    return ls_host_valid(text) && ls_slice_find(text, 0, ':') < text.len ? 0 : -400;
-}
-
-static bool clean(struct ls_slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (!ls_char_target((unsigned char)text.at[i]))
-            return false;
-    return text.len > 0;
+    while (end > 0 && text.at[end - 1] >= '0' && text.at[end - 1] <= '9')
+        end--;
+    return ls_host_valid(text) && end < text.len && end > 1 && text.at[end - 1] == ':' ? 0 : -400;
 }
 
 int ls_target_parse(enum ls_method method, struct ls_slice text, char *store, struct ls_target *out)
@@ -239,7 +235,7 @@ int ls_target_parse(enum ls_method method, struct ls_slice text, char *store, st
     out->authority = out->query = out->path = (struct ls_slice) { NULL, 0 };
     out->count = 0;
     out->slash = false;
-    if (!clean(text))
+    if (text.len == 0 || ls_chars_target(text) != text.len)
         return -400;
     if (method == LS_CONNECT)
         return authority_form(text, out);
