@@ -4,8 +4,8 @@
 #define CONFIGS_H
 
 #include "unit.h"
+#include "valgrind.h"
 
-#include <asm/unistd_64.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -75,24 +75,11 @@ static inline void check_fault(const char *source, const char *fault)
     check_faults(source, line);
 }
 
-/* valgrind does not know openat2: the older call does, since nothing here asks for RESOLVE_*. */
-static inline long without_openat2(struct ls_sys_gate *gate, long nr, const long args[6])
-{
-    (void)gate;
-    if (nr != __NR_openat2)
-        return ls_sys_raw(nr, args);
-    const struct ls_open_how *how = (const void *)args[2];
-    return ls_sys_raw(__NR_openat,
-                      (long[6]) { (int)args[0], args[1], (long)how->flags, (long)how->mode });
-}
-
 static inline int config_main(const struct unit_test *tests, size_t count)
 {
-    struct ls_sys_gate gate = { without_openat2 };
     if (!mkdtemp(folder))
         return 1;
-    if (getenv("VALGRIND"))
-        ls_sys_gate = &gate;
+    suit_valgrind();
     int failed = unit_main(tests, count);
     const char *const names[] = { "config.lua", "log", "" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

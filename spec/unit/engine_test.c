@@ -1,6 +1,7 @@
 /* The engine under a driver that has no socket: bytes come from memory, one at a time if asked,
  * and handlers are left at every wait. What it answers must not depend on either. */
 #include "unit.h"
+#include "valgrind.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -329,6 +330,7 @@ int main(void)
 {
     char folder[] = "/tmp/luaserve-engine-XXXXXX";
     alarm(120);
+    suit_valgrind();
     if (!mkdtemp(folder) || load(folder) < 0)
         return 1;
     int status = unit_main(tests, sizeof tests / sizeof *tests);

@@ -10,9 +10,9 @@ struct ls_view;
 struct ls_call { /* e->handler: what one connection's handlers run in, kept from one to the next */
     lua_State *thread;
     int thread_ref;
-    int handler; /* registry reference of the function */
-    bool waits;  /* left in ls_wait, and not by a yield of the user's own */
-    bool next;   /* it returned app.next */
+    int handler;                     /* registry reference of the function */
+    bool waits;                      /* left in ls_wait, and not by a yield of the user's own */
+    bool next;                       /* it returned app.next */
     struct ls_view *request, *reply; /* what the handler holds of this request */
 };
 
