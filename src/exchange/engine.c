@@ -9,6 +9,7 @@
 #include "exchange/dispatch.h"
 
 enum {
+    FIRST_OUTPUT = 4096,   /* bytes: most answers fit */
     COALESCE = 64 << 10,   /* bytes of complete responses that wait for more of them */
     LINGER_MOST = 1 << 20, /* bytes thrown away before we stop waiting for a client to finish */
     BODY_ROOM = 16 << 10   /* bytes of input beside the largest head */
@@ -19,7 +20,9 @@ int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_dr
     *e = (struct ls_engine) { .site = site, .driver = driver };
     ls_output_init(&e->out);
     e->head.fields = calloc(site->head.count, sizeof *e->head.fields);
-    return e->head.fields ? 0 : -ENOMEM;
+    if (!e->head.fields || ls_engine_room(e).len == 0)
+        return -ENOMEM;
+    return ls_buffer_reserve(&e->out.bytes, FIRST_OUTPUT);
 }
 
 void ls_engine_open(struct ls_engine *e, uint64_t client, const struct ls_peer *peer)

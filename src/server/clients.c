@@ -1,6 +1,7 @@
 #include "server/clients.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -69,11 +70,20 @@ static void fresh_slot(struct ls_slot *slot, uint64_t number)
     atomic_store(&slot->word, ls_slot_word(0, LS_PHASE_START));
 }
 
+static void describe_peer(const struct ls_address *address, struct ls_peer *peer)
+{
+    char text[LS_ADDRESS_TEXT];
+    ls_address_ip(address, text);
+    snprintf(peer->ip, sizeof peer->ip, "%.*s", (int)sizeof peer->ip - 1, text);
+    peer->port = ls_address_port(address);
+}
+
 uint32_t ls_clients_add(struct ls_clients *c, int fd, const struct ls_address *peer)
 {
     uint32_t position = c->count++, index = c->active[position];
     c->all[index] =
         (struct ls_client) { .fd = fd, .number = ++c->served, .peer = *peer, .position = position };
+    describe_peer(peer, &c->all[index].text);
     fresh_slot(ls_clients_slot(c, index), c->served);
     return index;
 }

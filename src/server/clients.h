@@ -2,7 +2,7 @@
 #ifndef LS_SERVER_CLIENTS_H
 #define LS_SERVER_CLIENTS_H
 
-#include "exchange/slot.h"
+#include "exchange/engine.h"
 #include "os/fds.h"
 #include "os/net.h"
 
@@ -11,6 +11,7 @@ struct ls_client {
     int pid; /* of its worker; 0: reaped */
     uint64_t number; /* from 1 */
     struct ls_address peer;
+    struct ls_peer text;   /* the same for handlers: made here, where the code for it is warm */
     bool answered;         /* we wrote an answer: the client may still be sending */
     bool cut;              /* the connection is to end with a reset */
     uint64_t interrupted;  /* the request whose handler we interrupted */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -321,6 +322,7 @@ static int prepare(struct luaserve *s, uint64_t mask)
     s->site.draining = &s->clients.shared->draining;
     s->shortest = shortest_budget(s);
     ls_lua_settle(s->lua);
+    malloc_trim(0); /* merges what was freed, which each worker would do again, page by page */
     ls_fault_become(LS_FAULT_SUPERVISOR);
     return 0;
 }

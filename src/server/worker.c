@@ -199,24 +199,15 @@ static void serve(struct ls_worker *w)
     }
 }
 
-static void peer_of(const struct ls_client *client, struct ls_peer *peer)
-{
-    char text[LS_ADDRESS_TEXT];
-    ls_address_ip(&client->peer, text);
-    copy_cut(peer->ip, sizeof peer->ip, ls_slice_of(text));
-    peer->port = ls_address_port(&client->peer);
-}
-
 _Noreturn void ls_worker_main(struct luaserve *s, uint32_t index, int entry)
 {
     struct ls_worker *w = &s->worker;
-    struct ls_peer peer;
+    const struct ls_client *client = &s->clients.all[index];
     w->fd = ls_fds_detach(&s->fds, entry);
     if (w->fd < 0)
         ls_sys_exit_group(LUASERVE_OS);
     become_worker(s, w, ls_clients_slot(&s->clients, index));
-    peer_of(&s->clients.all[index], &peer);
-    ls_engine_open(&w->engine, s->clients.all[index].number, &peer);
+    ls_engine_open(&w->engine, client->number, &client->text);
     serve(w);
     if (!w->engine.gone)
         say_all(w);
