@@ -39,6 +39,14 @@ local source = "local app = require 'luaserve'\n" .. crash .. [[
     return tostring((("a"):rep(50000)):find((".-"):rep(20) .. "b"))
   end)
   app:get("/system", short, function() os.execute "sleep 20" end)
+  local function begin(res) res:write "part"; res:flush() end
+  app:get("/stream-loop", short, function(_, res) begin(res); while true do end end)
+  app:get("/stream-system", short, function(_, res) begin(res); os.execute "sleep 20" end)
+  app:get("/stream-sleep", short, function(_, res)
+    for i = 1, 4 do res:write(i .. " "); res:flush(); app.sleep("100ms") end
+  end)
+  app:get("/stream-gone", function(_, res) begin(res); app.sleep(30) end)
+  app:get("/stream-error", function(_, res) res:write "part"; error "late, but nothing is out" end)
   app:get("/swallow", short, function()
     pcall(function() while true do end end)
     return "got away"
@@ -95,7 +103,7 @@ describe("isolation", function()
     it("cuts the connection when part of the answer is out", function()
       local answer = server:raw("GET /kill-late HTTP/1.1\r\nHost: x\r\n\r\n", { half_close = false })
       assert.is_nil(answer:find("HTTP/1.1 500", 1, true))
-      assert.is_nil(answer:find("0\r\n\r\n", 1, true))
+      assert.is_nil(answer:find("\r\n0\r\n\r\n", 1, true))
       assert.truthy(server:log "GET /kill%-late: worker %d+ died: killed by signal 9.*connection cut")
     end)
 
@@ -161,6 +169,18 @@ describe("isolation", function()
       end)
     end
 
+    for _, path in ipairs { "/stream-loop", "/stream-system" } do
+      it("bounds each stretch of a stream between two writes: " .. path, function()
+        local answer = server:raw("GET " .. path .. " HTTP/1.1\r\nHost: x\r\n\r\n", { half_close = false })
+        assert.truthy(answer == "" or answer:find("part", 1, true))
+        assert.is_nil(answer:find("\r\n0\r\n\r\n", 1, true))
+      end)
+    end
+
+    it("does not count the pauses of a stream", function()
+      assert.equal("1 2 3 4 ", server:get("/stream-sleep").body)
+    end)
+
     it("cannot be swallowed", function()
       assert.equal(503, server:get("/swallow").status)
     end)
@@ -183,6 +203,13 @@ describe("isolation", function()
       end)
     end
 
+    it("of a stream of which nothing is out yet still ends in a whole answer", function()
+      local response = server:get "/stream-error"
+      assert.equal(500, response.status)
+      incident(response)
+      assert.is_nil(response.body:find("part", 1, true))
+    end)
+
     it("may be refused and survived", function()
       assert.equal("false", server:get("/swallow-memory").body)
     end)
@@ -192,6 +219,19 @@ describe("isolation", function()
       assert.equal(500, roomy:get("/recursion").status)
       assert.truthy(roomy:log "stack overflow")
       roomy:stop()
+    end)
+  end)
+
+  describe("a client that goes away", function()
+    it("takes the worker of its stream with it, though that sleeps", function()
+      local client = server:client()
+      client:send "GET /stream-gone HTTP/1.1\r\nHost: x\r\n\r\n"
+      client:receive "*l"
+      local pid = io.popen("pgrep -n -P " .. server.pid):read "n"
+      client.socket:setoption("linger", { on = true, timeout = 0 }) -- a reset, as of a lost client
+      client:close()
+      local deadline = os.time() + 10
+      while os.execute("kill -0 " .. pid .. " 2>/dev/null") do assert.is_true(os.time() < deadline) end
     end)
   end)
 

@@ -62,17 +62,27 @@ int ls_answer(struct ls_engine *e, int status, struct ls_slice content)
     return 0;
 }
 
-void ls_answer_page(struct ls_engine *e, int status, const char *detail)
+static void answer_page(struct ls_engine *e, int status, struct ls_slice id, const char *detail)
 {
     struct ls_buffer page = { 0 };
     if (ls_status_has_content(status)) {
-        ls_response_page(status, (struct ls_slice) { e->id, 16 }, detail, &page);
+        ls_response_page(status, id, detail, &page);
         ls_response_field(&e->response, LS_SLICE("Content-Type"),
                           LS_SLICE("text/html; charset=utf-8"));
     }
     if (page.failed || ls_answer(e, status, (struct ls_slice) { page.at, page.len }) < 0)
         e->gone = true; /* not even an error page fits into memory */
     ls_buffer_free(&page);
+}
+
+void ls_answer_page(struct ls_engine *e, int status, const char *detail)
+{
+    answer_page(e, status, (struct ls_slice) { NULL, 0 }, detail);
+}
+
+void ls_answer_incident(struct ls_engine *e, int status, const char *detail)
+{
+    answer_page(e, status, (struct ls_slice) { e->id, 16 }, detail);
 }
 
 static void add_date_field(struct ls_response *r, struct ls_slice name, int64_t seconds)
@@ -187,6 +197,15 @@ int ls_answer_end(struct ls_engine *e)
         return -ENOMEM;
     answered(e);
     return 0;
+}
+
+bool ls_answer_retract(struct ls_engine *e)
+{
+    if (!e->answering || e->flushed)
+        return false;
+    ls_buffer_clear(&e->out.bytes);
+    e->answering = e->streaming = false;
+    return true;
 }
 
 bool ls_answer_begun(const struct ls_engine *e)

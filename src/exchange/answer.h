@@ -12,6 +12,9 @@ int ls_answer(struct ls_engine *e, int status, struct ls_slice content);
 
 /* The standard page of a status, with the fields that e->response holds; `detail` may be NULL. */
 void ls_answer_page(struct ls_engine *e, int status, const char *detail);
+
+/* The same for what the log tells more of: the page shows the request's id. */
+void ls_answer_incident(struct ls_engine *e, int status, const char *detail);
 void ls_answer_refuse(struct ls_engine *e, int status); /* the page, and no fields */
 
 /* With its validators and conditions; 200 to GET may become 304 or 412. Owns the file. */
@@ -21,6 +24,8 @@ void ls_answer_file(struct ls_engine *e, int status, struct ls_file *file);
 int ls_answer_stream(struct ls_engine *e, int status);
 int ls_answer_piece(struct ls_engine *e, struct ls_slice piece);
 int ls_answer_end(struct ls_engine *e);
+/* Takes back a stream of which nothing has been handed to the driver. False: too late. */
+bool ls_answer_retract(struct ls_engine *e);
 bool ls_answer_begun(const struct ls_engine *e); /* a stream has begun and not ended */
 
 enum { LS_ANSWER_DRAIN = 64 << 10 }; /* bytes of an unread body taken in to keep a connection */

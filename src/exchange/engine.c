@@ -93,8 +93,12 @@ void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_pha
                         uint64_t until)
 {
     e->need = (struct ls_need) { kind, phase, until };
-    if (kind == LS_NEED_TIME)
+    e->flushed |= kind == LS_NEED_OUTPUT;
+    if (kind == LS_NEED_TIME) {
+        if (e->streaming) /* a stream may pause as long as it likes */
+            enter(e, LS_PHASE_HANDLER, 0);
         return;
+    }
     if (e->paused_at == 0)
         e->paused_at = ls_clock_us(); /* from here on the handler's time stands still */
     enter_wait(e, phase);
@@ -106,9 +110,11 @@ bool ls_engine_enter_handler(struct ls_engine *e)
     if (e->paused_at > 0)
         e->wall_until += now - e->paused_at;
     e->paused_at = 0;
+    if (e->streaming)
+        return enter(e, LS_PHASE_HANDLER, now + e->wall);
     if (e->phase == LS_PHASE_HANDLER)
         return !e->gone;
-    return enter(e, LS_PHASE_HANDLER, e->streaming ? 0 : e->wall_until);
+    return enter(e, LS_PHASE_HANDLER, e->wall_until);
 }
 
 static bool needs(struct ls_engine *e, struct ls_need *need, enum ls_need_kind kind,
@@ -187,7 +193,7 @@ static void begin_request(struct ls_engine *e)
     e->begun = true;
     e->seq++;
     e->skip = 0;
-    e->keep = e->parsed = e->continued = e->streaming = e->answering = false;
+    e->keep = e->parsed = e->continued = e->streaming = e->answering = e->flushed = false;
     e->drained = 0;
     e->match.route = NULL;
     ls_buffer_clear(&e->content);
@@ -244,8 +250,8 @@ static bool run(struct ls_engine *e, struct ls_need *need)
     const struct ls_handlers *h = &e->site->handlers;
     if (ls_output_pending(&e->out)) /* what is said of this request is its answer alone */
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
-    uint64_t wall = e->match.route->wall ? e->match.route->wall : e->site->wall;
-    e->wall_until = ls_clock_us() + wall;
+    e->wall = e->match.route->wall ? e->match.route->wall : e->site->wall;
+    e->wall_until = ls_clock_us() + e->wall;
     e->paused_at = 0;
     if (!ls_engine_enter_handler(e))
         return true;
@@ -321,8 +327,7 @@ static bool linger(struct ls_engine *e, struct ls_need *need)
 
 static bool over(struct ls_engine *e, struct ls_need *need)
 {
-    if (!e->torn) /* else the phase says in what it was left */
-        e->driver->enter(e->driver, e, LS_PHASE_GONE, 0);
+    e->driver->enter(e->driver, e, e->torn ? LS_PHASE_TORN : LS_PHASE_GONE, 0);
     *need = (struct ls_need) { .kind = LS_NEED_END, .phase = LS_PHASE_GONE };
     return false;
 }

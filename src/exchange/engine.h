@@ -79,7 +79,8 @@ struct ls_engine {
     struct ls_need need; /* of the handler that waits */
     void *handler;       /* the layer above's own */
 
-    uint64_t wall_until; /* µs of ls_clock_us at which the handler has to be done */
+    uint64_t wall;       /* µs the handler may take; of a stream, from one wait to the next */
+    uint64_t wall_until; /* µs of ls_clock_us at which it has to be done */
     uint64_t paused_at;  /* since when it waits for the client, which does not count; 0: it runs */
 
     /* private */
@@ -87,7 +88,7 @@ struct ls_engine {
     size_t store_cap;
     enum ls_engine_state state;
     bool gone, torn; /* read-only: see ls_engine_gone, ls_engine_tear */
-    bool eof, begun, parsed, keep, answering, streaming, continued;
+    bool eof, begun, parsed, keep, answering, streaming, flushed, continued;
     uint64_t drained;
 };
 

@@ -147,6 +147,6 @@ void ls_response_page(int status, struct ls_slice id, const char *detail, struct
         ls_escape_html(ls_slice_of(detail), out);
         ls_buffer_text(out, "</pre>\n");
     }
-    if (status >= 500)
+    if (id.len > 0)
         ls_buffer_printf(out, "<p>Incident %.*s</p>\n", (int)id.len, id.at);
 }

@@ -30,7 +30,7 @@ void ls_response_reset(struct ls_response *r);
 void ls_response_free(struct ls_response *r);
 
 /* The standard page of a status: a short HTML document; `detail` (may be NULL) is shown escaped,
- * as preformatted text. */
+ * as preformatted text, and `id` (may be empty) as the number of an incident. */
 void ls_response_page(int status, struct ls_slice id, const char *detail, struct ls_buffer *out);
 
 /* & < > " ' as character references, for text and for quoted attributes. */

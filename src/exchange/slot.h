@@ -26,6 +26,7 @@ enum ls_phase {
     LS_PHASE_SEND,    /* a response is being written */
     LS_PHASE_LINGER,  /* said its last; reads on, so that the client can read the answer */
     LS_PHASE_GONE,    /* the worker is done and will exit */
+    LS_PHASE_TORN,    /* the same, and its answer cannot be completed: cut the connection */
     LS_PHASE_TAKEN,   /* the supervisor has taken the client over */
     LS_PHASES
 };
@@ -72,8 +73,9 @@ static inline bool ls_slot_move(struct ls_slot *slot, uint64_t from, uint64_t to
 
 static inline const char *ls_phase_name(enum ls_phase phase)
 {
-    static const char *const names[LS_PHASES] = { "free",    "start", "idle",   "head", "body",
-                                                  "handler", "send",  "linger", "gone", "taken" };
+    static const char *const names[LS_PHASES] = { "free", "start",   "idle", "head",
+                                                  "body", "handler", "send", "linger",
+                                                  "gone", "torn",    "taken" };
     return phase < LS_PHASES ? names[phase] : "?";
 }
 

@@ -14,14 +14,24 @@ extern const char ls_app_source_end[] __attribute__((visibility("hidden")));
 
 const char ls_app_next = 0, ls_app_abort = 0;
 
+/* Raises at the place of the user's call, which is two levels up: a function of app.lua is between. */
+static int fail_at_caller(lua_State *L, const char *message)
+{
+    luaL_where(L, 2);
+    lua_pushstring(L, message);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
 static unsigned method_bit(lua_State *L, int index)
 {
     size_t len;
     const char *name = luaL_checklstring(L, index, &len);
     enum ls_method method = ls_method_of((struct ls_slice) { name, len });
-    if (method == LS_METHOD_OTHER || method == LS_CONNECT)
-        luaL_error(L, "no method that can be routed: \"%s\"", name);
-    return 1u << method;
+    if (method < LS_CONNECT)
+        return 1u << method;
+    lua_pushfstring(L, "%s: no method that can be routed: \"%s\"", lua_tostring(L, 4), name);
+    return (unsigned)lua_error(L);
 }
 
 static unsigned method_bits(lua_State *L, int index)
@@ -109,7 +119,7 @@ static int core_sleep(lua_State *L)
     lua_Integer us = luaL_checkinteger(L, 1);
     luaL_argcheck(L, us >= 0, 1, "a sleep is not negative");
     if (!lua->current)
-        return luaL_error(L, "app.sleep is only for handlers");
+        return fail_at_caller(L, "app.sleep is only for handlers");
     return slept(L, LUA_OK, (lua_KContext)(ls_clock_us() + (uint64_t)us));
 }
 

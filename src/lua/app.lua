@@ -58,14 +58,14 @@ end
 -- Routes ---------------------------------------------------------------------------------------
 
 local function body_option(value)
-  return size(value) or fail(5, 'option body: expected a size such as "4M", found %s',
+  return size(value) or fail(4, 'option body: expected a size such as "4M", found %s',
     described(value))
 end
 
 local function wall_option(value)
   local wall = duration(value)
   if not wall or wall == 0 then
-    fail(5, 'option wall: expected a duration such as "30s", found %s', described(value))
+    fail(4, 'option wall: expected a duration such as "30s", found %s', described(value))
   end
   return wall
 end
@@ -78,7 +78,7 @@ local function read_options(options)
     elseif key == "wall" then
       wall = wall_option(value)
     else
-      fail(4, "unknown option %s (known: body, wall)", described(key))
+      fail(3, "unknown option %s (known: body, wall)", described(key))
     end
   end
   return body, wall
@@ -163,7 +163,7 @@ function app.sleep(time)
     fail(1, 'app.sleep: expected seconds or a duration such as "500ms", found %s',
       described(time))
   end
-  return core.sleep(us)
+  core.sleep(us) -- no tail call: its errors name the caller of this function
 end
 
 -- Log ------------------------------------------------------------------------------------------

@@ -22,11 +22,12 @@ static int handler_returned(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status, (void)ctx;
     struct ls_lua *lua = ls_lua_of(L);
-    call_of(L)->next = ls_result_answer(L, lua->current, 1, 2);
+    call_of(L)->returned = true;
+    call_of(L)->next = ls_result_answer(L, lua->current, 2);
     return 0;
 }
 
-/* The coroutine's body. Stack: the handler (kept, to name it in messages), then the call. */
+/* The coroutine's body. */
 static int run_handler(lua_State *L)
 {
     struct ls_lua *lua = ls_lua_of(L);
@@ -59,6 +60,18 @@ static bool is_abort(lua_State *L, int index)
     return same;
 }
 
+/* The message on top, which is about what the handler returned, gets the place of the handler. */
+static void describe_result(lua_State *L, const struct ls_call *call)
+{
+    const char *message = lua_tostring(L, -1);
+    bool about = ls_slice_starts(ls_slice_of(message), LS_SLICE("returned "));
+    lua_Debug at;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, call->handler);
+    lua_getinfo(L, ">S", &at);
+    lua_pushfstring(L, "the handler at %s:%d %s%s", at.short_src, at.linedefined,
+                    about ? "" : "returned what cannot be sent: ", message);
+}
+
 /* In a protected call on the main thread; the failed coroutine still has its stack. */
 static int describe_failure(lua_State *L)
 {
@@ -80,7 +93,10 @@ static int describe_failure(lua_State *L)
         return 0;
     }
     luaL_tolstring(L, 2, NULL);
-    luaL_traceback(L, co, lua_tostring(L, -1), 0);
+    if (f->call->returned)
+        describe_result(L, f->call);
+    else
+        luaL_traceback(L, co, lua_tostring(L, -1), 0);
     ls_buffer_text(&f->text, lua_tostring(L, -1));
     return 0;
 }
@@ -121,7 +137,7 @@ static void log_failure(struct ls_lua *lua, const struct failure *f)
 static void answer_failure(struct ls_lua *lua, struct failure *f)
 {
     const char *text = f->text.failed ? NULL : f->text.at;
-    if (ls_answer_begun(f->e)) {
+    if (ls_answer_begun(f->e) && !ls_answer_retract(f->e)) {
         ls_engine_tear(f->e);
         return;
     }
@@ -129,7 +145,7 @@ static void answer_failure(struct ls_lua *lua, struct failure *f)
     if (f->quiet)
         ls_answer_page(f->e, f->answer, text && *text ? text : NULL);
     else
-        ls_answer_page(f->e, f->interrupted || f->memory ? 503 : 500, lua->dev ? text : NULL);
+        ls_answer_incident(f->e, f->interrupted || f->memory ? 503 : 500, lua->dev ? text : NULL);
 }
 
 /* Closes what the handler left open, which may run code of its own, and be interrupted in it. */
@@ -172,7 +188,7 @@ static enum ls_ran go_on(struct ls_lua *lua, struct ls_engine *e, int given)
     struct ls_call *call = e->handler;
     int left = 0;
     lua->current = e;
-    call->waits = call->next = false;
+    call->waits = false;
     ls_interrupt_enter(lua, call->thread);
     int status = lua_resume(call->thread, lua->L, given, &left);
     if (status == LUA_YIELD && call->waits) {
@@ -217,6 +233,7 @@ static enum ls_ran start(void *ctx, struct ls_engine *e, int handler)
     }
     struct ls_call *call = e->handler;
     call->handler = handler;
+    call->next = call->returned = false;
     lua_pushcfunction(call->thread, run_handler);
     return go_on(lua, e, 0);
 }

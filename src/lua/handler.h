@@ -13,6 +13,7 @@ struct ls_call { /* e->handler: what one connection's handlers run in, kept from
     int handler;                     /* registry reference of the function */
     bool waits;                      /* left in ls_wait, and not by a yield of the user's own */
     bool next;                       /* it returned app.next */
+    bool returned;                   /* it is over, and its result is being made an answer */
     struct ls_view *request, *reply; /* what the handler holds of this request */
 };
 

@@ -34,8 +34,11 @@ static int reply_newindex(lua_State *L)
     const char *key = luaL_checkstring(L, 2);
     if (strcmp(key, "status") != 0)
         return luaL_error(L, "res has no field \"%s\" to set (known: status)", key);
-    lua_Integer status = luaL_checkinteger(L, 3);
-    luaL_argcheck(L, status >= 200 && status <= 599, 3, "a status is from 200 to 599");
+    int is_integer;
+    lua_Integer status = lua_tointegerx(L, 3, &is_integer);
+    if (!is_integer || status < 200 || status > 599)
+        return luaL_error(L, "res.status is an integer from 200 to 599, not %s",
+                          luaL_tolstring(L, 3, NULL));
     if (ls_answer_begun(view->e))
         return luaL_error(L, "the head of the response is sent already");
     view->status = (int)status;

@@ -55,18 +55,17 @@ static enum key content_key(lua_State *L, int table)
         lua_pop(L, 1);
         const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
         if (!name)
-            luaL_error(L, "the handler returned a table with a key that is no string: for a "
+            luaL_error(L, "returned a table with a key that is no string: for a "
                           "list, return { json = list }");
         while (k < KEYS && strcmp(keys[k].name, name) != 0)
             k++;
         if (k == KEYS)
             luaL_error(L,
-                       "the handler returned a table with the unknown key \"%s\" (known: "
+                       "returned a table with the unknown key \"%s\" (known: "
                        "status, headers, body, text, html, json, file, redirect)",
                        name);
         if (k >= REDIRECT && found != KEYS)
-            luaL_error(L, "the handler returned a table with both %s and %s", keys[found].name,
-                       keys[k].name);
+            luaL_error(L, "returned a table with both %s and %s", keys[found].name, keys[k].name);
         if (k >= REDIRECT)
             found = k;
     }
@@ -82,7 +81,7 @@ static int table_status(lua_State *L, struct ls_engine *e, int table, int usual)
     }
     lua_Integer status = lua_tointegerx(L, -1, &is_integer);
     if (!is_integer || status < 200 || status > 599)
-        luaL_error(L, "the handler returned the status %s, not an integer from 200 to 599",
+        luaL_error(L, "returned the status %s, not an integer from 200 to 599",
                    luaL_tolstring(L, -1, NULL));
     lua_pop(L, 1);
     return (int)status;
@@ -92,8 +91,7 @@ static void table_headers(lua_State *L, struct ls_engine *e, int table)
 {
     int type = lua_getfield(L, table, keys[HEADERS].name);
     if (type != LUA_TNIL && type != LUA_TTABLE)
-        luaL_error(L, "the handler returned headers that are a %s, not a table",
-                   luaL_typename(L, -1));
+        luaL_error(L, "returned headers that are a %s, not a table", luaL_typename(L, -1));
     if (type == LUA_TTABLE)
         ls_reply_fields(L, e);
     lua_pop(L, 1);
@@ -115,7 +113,7 @@ static void answer_file(lua_State *L, struct ls_engine *e, int status)
     if (err == -404)
         ls_answer_page(e, 404, NULL);
     else if (err < 0)
-        luaL_error(L, "the handler returned the file \"%s\", which cannot be served: %s", path,
+        luaL_error(L, "returned the file \"%s\", which cannot be served: %s", path,
                    err == -301   ? "it is a folder"
                    : err == -403 ? "no permission"
                                  : "it cannot be opened");
@@ -134,7 +132,7 @@ static void answer_table(lua_State *L, struct ls_engine *e, int table)
     }
     lua_getfield(L, table, keys[content].name);
     if (content != JSON && lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-        luaL_error(L, "the handler returned %s that is a %s, not a string", keys[content].name,
+        luaL_error(L, "returned %s that is a %s, not a string", keys[content].name,
                    luaL_typename(L, -1));
     if (keys[content].type)
         set_type(e, keys[content].type);
@@ -157,29 +155,24 @@ static void answer_table(lua_State *L, struct ls_engine *e, int table)
 
 /* ---- anything ---- */
 
-/* Raises, naming the handler by the place where it is written. */
-static void no_answer(lua_State *L, int handler, const char *what)
+static void no_answer(lua_State *L, const char *what)
 {
-    lua_Debug at;
-    lua_pushvalue(L, handler);
-    lua_getinfo(L, ">S", &at);
-    luaL_error(L, "the handler at %s:%d returned %s, which is no answer (forgot a return?)",
-               at.short_src, at.linedefined, what);
+    luaL_error(L, "returned %s, which is no answer (forgot a return?)", what);
 }
 
-static void answer_integer(lua_State *L, struct ls_engine *e, int handler, int index)
+static void answer_integer(lua_State *L, struct ls_engine *e, int index)
 {
     int is_integer;
     lua_Integer status = lua_tointegerx(L, index, &is_integer);
     if (!is_integer || status < 200 || status > 599)
-        no_answer(L, handler, lua_tostring(L, index));
+        no_answer(L, lua_tostring(L, index));
     ls_answer_page(e, (int)status, NULL);
 }
 
-static void answer_nothing(lua_State *L, struct ls_engine *e, int handler)
+static void answer_nothing(lua_State *L, struct ls_engine *e)
 {
     if (!ls_reply_used(e->handler))
-        no_answer(L, handler, "nil");
+        no_answer(L, "nil");
     ls_answer_page(e, status_or(e, 200), NULL);
 }
 
@@ -194,13 +187,13 @@ static bool is_next(lua_State *L, int index)
 static void end_stream(lua_State *L, struct ls_engine *e, int first)
 {
     if (!lua_isnoneornil(L, first))
-        luaL_error(L, "the handler wrote its response and then returned a %s",
+        luaL_error(L, "returned a %s, although it had written its response",
                    luaL_typename(L, first));
     if (ls_answer_end(e) < 0)
         luaL_error(L, "not enough memory");
 }
 
-bool ls_result_answer(lua_State *L, struct ls_engine *e, int handler, int first)
+bool ls_result_answer(lua_State *L, struct ls_engine *e, int first)
 {
     int type = lua_type(L, first);
     if (ls_answer_begun(e)) {
@@ -217,17 +210,17 @@ bool ls_result_answer(lua_State *L, struct ls_engine *e, int handler, int first)
         answer(L, e, status_or(e, 200), first);
         break;
     case LUA_TNUMBER:
-        answer_integer(L, e, handler, first);
+        answer_integer(L, e, first);
         break;
     case LUA_TTABLE:
         answer_table(L, e, first);
         break;
     case LUA_TNONE:
     case LUA_TNIL:
-        answer_nothing(L, e, handler);
+        answer_nothing(L, e);
         break;
     default:
-        no_answer(L, handler, lua_pushfstring(L, "a %s", luaL_typename(L, first)));
+        no_answer(L, lua_pushfstring(L, "a %s", luaL_typename(L, first)));
     }
     return false;
 }

@@ -4,8 +4,8 @@
 
 #include "lua/state.h"
 
-/* The results stand from `first` to the top; `handler` is the function that returned them, for
- * messages. Raises when they are no answer. True: app.next, and nothing was answered. */
-bool ls_result_answer(lua_State *L, struct ls_engine *e, int handler, int first);
+/* The results stand from `first` to the top. Raises when they are no answer: a message that begins
+ * with "returned", or says what of them cannot be sent. True: app.next, nothing was answered. */
+bool ls_result_answer(lua_State *L, struct ls_engine *e, int first);
 
 #endif

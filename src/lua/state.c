@@ -53,11 +53,7 @@ static int load_all(lua_State *L)
 
 static int with_traceback(lua_State *L)
 {
-    const char *message = lua_tostring(L, 1);
-    if (message)
-        luaL_traceback(L, L, message, 1);
-    else
-        luaL_tolstring(L, 1, NULL);
+    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
     return 1;
 }
 

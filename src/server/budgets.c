@@ -126,7 +126,7 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
     enum ls_phase phase = ls_slot_phase(word);
     if (c->linger_until > 0)
         return c->linger_until;
-    if (phase == LS_PHASE_TAKEN || phase == LS_PHASE_GONE) {
+    if (phase == LS_PHASE_TAKEN || phase == LS_PHASE_GONE || phase == LS_PHASE_TORN) {
         if (c->kill_at == 0)
             c->kill_at = now + GRACE;
         if (now >= c->kill_at)

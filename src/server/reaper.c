@@ -122,7 +122,9 @@ static void ended(struct luaserve *s, uint32_t client, int status)
     bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (!well) /* whatever it had started goes with it */
         ls_sys_kill(-c->pid, SIGKILL);
-    if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
+    if (phase == LS_PHASE_TORN) /* the worker has said why */
+        c->cut = true;
+    else if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
         after_death(s, client, phase, status);
     ls_clients_unset_pid(&s->clients, client);
     if (c->answered)

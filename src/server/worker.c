@@ -77,7 +77,10 @@ static int wait_until(struct ls_worker *w, uint64_t until)
     } else if (now < until) {
         struct timespec left = { (time_t)((until - now) / 1000000),
                                  (long)((until - now) % 1000000 * 1000) };
-        err = ls_sys_ppoll(NULL, 0, &left, &open);
+        struct pollfd client = { .fd = w->engine.streaming ? w->fd : -1 };
+        err = ls_sys_ppoll(&client, 1, &left, &open);
+        if (err > 0) /* POLLERR or POLLHUP: nobody is left to write to */
+            err = -EPIPE;
     }
     ls_sys_rt_sigprocmask(SIG_UNBLOCK, &blocked, NULL);
     return err;
