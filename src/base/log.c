@@ -97,27 +97,31 @@ static void emit(const struct ls_log *log, enum ls_log_level level, const char *
     log->sink(log->ctx, line.at, line.len);
 }
 
-void ls_log(const struct ls_log *log, enum ls_log_level level, const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void write_line(const struct ls_log *log,
+                                                             enum ls_log_level level,
+                                                             const char *text, const char *format,
+                                                             va_list args)
 {
     char message[LS_LOG_LINE_MAX];
-    va_list args;
     if (level < log->level || !log->sink)
         return;
-    va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
+    emit(log, level, message, text);
+}
+
+void ls_log(const struct ls_log *log, enum ls_log_level level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_line(log, level, NULL, format, args);
     va_end(args);
-    emit(log, level, message, NULL);
 }
 
 void ls_log_block(const struct ls_log *log, enum ls_log_level level, const char *text,
                   const char *format, ...)
 {
-    char message[LS_LOG_LINE_MAX];
     va_list args;
-    if (level < log->level || !log->sink)
-        return;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    write_line(log, level, text, format, args);
     va_end(args);
-    emit(log, level, message, text);
 }

@@ -7,6 +7,7 @@
 ---     local server = spec.start { scripts = { ["a.lua"] = "…" } }
 ---     assert(server:get("/").status == 200)
 ---     server:stop()
+local http = require "luaserve.client"
 local socket = require "socket"
 
 local M = {}
@@ -158,157 +159,6 @@ local function command_of(options, dir, config)
   return table.concat(words, " ") .. " >" .. quote(dir .. "/stdout") .. " 2>" .. quote(dir .. "/stderr")
 end
 
--- Responses --------------------------------------------------------------------------------------
-
----@class luaserve.spec.Response
----@field status integer
----@field reason string
----@field headers table<string, string> names in lower case, values of one name joined by ", "
----@field raw_headers table list of { name, value }, as they came
----@field body string
-local Response = {}
-Response.__index = Response
-
---- The body, read as JSON (by dkjson, which busted needs as well).
----@return any
-function Response:json()
-  local value, _, message = require("dkjson").decode(self.body)
-  if message then error("the body is no JSON: " .. message, 2) end
-  return value
-end
-
--- Connections ------------------------------------------------------------------------------------
-
----@class luaserve.spec.Client
----@field socket table LuaSocket's
----@field timeout number seconds that a call may take
-local Client = {}
-Client.__index = Client
-
-local function connect(host, port, timeout)
-  local connection = assert((host:find ":" and socket.tcp6 or socket.tcp)())
-  connection:settimeout(timeout)
-  connection:settimeout(timeout, "t") -- for a whole call, however steadily it drips
-  assert(connection:connect(host, port))
-  connection:setoption("tcp-nodelay", true)
-  return connection
-end
-
---- Sends bytes as they are.
----@param bytes string
----@return boolean|nil sent, string|nil message when the server has closed
-function Client:send(bytes)
-  local at = 1
-  while at <= #bytes do
-    local sent, message, partial = self.socket:send(bytes, at)
-    if not sent and (partial or 0) < at then return nil, message end
-    at = (sent or partial) + 1
-  end
-  return true
-end
-
---- Receives n bytes, a line "*l", or all "*a" up to the end of the connection.
----@param what integer|string
----@return string # less than asked for when the connection ends before
-function Client:receive(what)
-  local text, message, partial = self.socket:receive(what)
-  if text then return text end
-  if message == "timeout" then error("nothing came within " .. self.timeout .. " s", 2) end
-  return partial or ""
-end
-
-function Client:close() self.socket:close() end
-
---- Says that nothing more will be sent.
-function Client:shutdown() self.socket:shutdown "send" end
-
-local function receive_head(client)
-  local line = client:receive "*l"
-  local status, reason = line:match "^HTTP/1%.1 (%d%d%d) (.*)$"
-  if not status then error("no status line: " .. string.format("%q", line), 3) end
-  local response = setmetatable({ status = tonumber(status), reason = reason, headers = {},
-    raw_headers = {}, body = "" }, Response)
-  for field in function() line = client:receive "*l" return line ~= "" and line or nil end do
-    local name, value = field:match "^([^:]+):%s*(.-)%s*$"
-    if not name then error("no header field: " .. string.format("%q", field), 3) end
-    local key = name:lower()
-    response.raw_headers[#response.raw_headers + 1] = { name, value }
-    response.headers[key] = response.headers[key] and response.headers[key] .. ", " .. value or value
-  end
-  return response
-end
-
-local function receive_chunks(client)
-  local parts = {}
-  while true do
-    local line = client:receive "*l"
-    local size = tonumber(line:match "^(%x+)%s*;?" or "", 16)
-    if not size then error("no chunk size: " .. string.format("%q", line), 3) end
-    if size == 0 then break end
-    parts[#parts + 1] = client:receive(size)
-    if client:receive(2) ~= "\r\n" then error("the body ends within a chunk", 3) end
-  end
-  while client:receive "*l" ~= "" do end
-  return table.concat(parts)
-end
-
---- Receives one response; 1xx ones are passed over.
----@param method? string of the request, since HEAD has no body
----@return luaserve.spec.Response
-function Client:receive_response(method)
-  local response
-  repeat response = receive_head(self) until response.status >= 200
-  local length = response.headers["content-length"]
-  if method == "HEAD" or response.status == 204 or response.status == 304 then
-    return response
-  elseif response.headers["transfer-encoding"] then
-    response.body = receive_chunks(self)
-  elseif length then
-    response.body = tonumber(length) > 0 and self:receive(tonumber(length)) or ""
-    if #response.body < tonumber(length) then
-      error("the body ends after " .. #response.body .. " of " .. length .. " bytes", 2)
-    end
-  else
-    response.body = self:receive "*a"
-  end
-  return response
-end
-
-local function request_bytes(host, request, connection)
-  local lines = { (request.method or "GET") .. " " .. request.path .. " HTTP/1.1" }
-  local given = {}
-  for name, value in pairs(request.headers or {}) do
-    given[name:lower()] = true
-    lines[#lines + 1] = name .. ": " .. value
-  end
-  if not given.host then table.insert(lines, 2, "Host: " .. host) end
-  if connection and not given.connection then lines[#lines + 1] = "Connection: " .. connection end
-  if request.body and not given["content-length"] and not given["transfer-encoding"] then
-    lines[#lines + 1] = "Content-Length: " .. #request.body
-  end
-  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
-end
-
---- Sends one request on this connection, and receives its response.
----@param request table { method, path, headers, body, timeout }
----@return luaserve.spec.Response
-function Client:request(request)
-  local usual = self.timeout
-  self:set_timeout(request.timeout or usual)
-  self:send(request_bytes(self.host, request))
-  local response = self:receive_response(request.method)
-  self:set_timeout(usual)
-  return response
-end
-
---- How long each further call may take.
----@param seconds number
-function Client:set_timeout(seconds)
-  self.timeout = seconds
-  self.socket:settimeout(seconds)
-  self.socket:settimeout(seconds, "t")
-end
-
 -- Servers ----------------------------------------------------------------------------------------
 
 ---@class luaserve.spec.Server
@@ -324,9 +174,7 @@ Server.__index = Server
 ---@param options? table { timeout = seconds }
 ---@return luaserve.spec.Client
 function Server:client(options)
-  local timeout = options and options.timeout or TIMEOUT
-  return setmetatable({ socket = connect(self.host, self.port, timeout), timeout = timeout,
-    host = self.host .. ":" .. self.port }, Client)
+  return http.connect(self.host, self.port, options and options.timeout or TIMEOUT)
 end
 
 --- One request on a connection of its own.
@@ -334,8 +182,7 @@ end
 ---@return luaserve.spec.Response
 function Server:request(request)
   local client = self:client { timeout = request.timeout or TIMEOUT }
-  client:send(request_bytes(client.host, request, "close"))
-  local response = client:receive_response(request.method)
+  local response = client:request(request, "close")
   client:close()
   return response
 end
