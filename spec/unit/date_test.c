@@ -69,6 +69,8 @@ static void places_two_digit_years(void)
     int64_t seconds = 0;
     CHECK_INT(parse_at("Friday, 01-Jan-76 00:00:00 GMT", now, &seconds), 0);
     CHECK(strncmp(formatted(seconds) + 12, "2076", 4) == 0);
+    CHECK_INT(parse_at("Thursday, 31-Dec-76 00:00:00 GMT", now, &seconds), 0); /* over 50 years */
+    CHECK(strncmp(formatted(seconds) + 12, "1976", 4) == 0);
     CHECK_INT(parse_at("Friday, 01-Jan-77 00:00:00 GMT", now, &seconds), 0);
     CHECK(strncmp(formatted(seconds) + 12, "1977", 4) == 0);
     CHECK_INT(parse_at("Friday, 01-Jan-01 00:00:00 GMT", 915148800, &seconds), 0); /* in 1999 */

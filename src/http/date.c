@@ -136,6 +136,20 @@ static void imf_fixdate(struct cursor *c, struct moment *m)
     expect(c, " GMT");
 }
 
+static int64_t seconds_of(const struct moment *m)
+{
+    return days_of(m->year, m->month + 1, m->day) * 86400 + m->hour * 3600 + m->minute * 60 +
+           m->second;
+}
+
+/* Is the moment later in its year than `now` is in its own? */
+static bool later_in_year(const struct moment *m, int64_t now)
+{
+    struct moment same = *m;
+    same.year = civil_of(now / 86400).year;
+    return seconds_of(&same) > now;
+}
+
 /* "Sunday, 06-Nov-94 08:49:37 GMT": behind "Sun". */
 static void rfc850(struct cursor *c, struct moment *m, int weekday, int64_t now)
 {
@@ -148,11 +162,11 @@ static void rfc850(struct cursor *c, struct moment *m, int weekday, int64_t now)
     expect(c, "-");
     int64_t last = civil_of(now / 86400).year + 50; /* the last year it may mean */
     m->year = last - last % 100 + number(c, 2);
-    if (m->year > last)
-        m->year -= 100;
     expect(c, " ");
     clock_time(c, m);
     expect(c, " GMT");
+    if (m->year > last || (m->year == last && later_in_year(m, now)))
+        m->year -= 100;
 }
 
 /* "Sun Nov  6 08:49:37 1994": behind "Sun". */
@@ -193,7 +207,6 @@ int ls_date_parse(struct ls_slice text, int64_t now, int64_t *seconds)
         rfc850(&c, &m, weekday, now);
     if (c.bad || c.rest.len > 0 || !sound(&m))
         return -EINVAL;
-    *seconds =
-        days_of(m.year, m.month + 1, m.day) * 86400 + m.hour * 3600 + m.minute * 60 + m.second;
+    *seconds = seconds_of(&m);
     return 0;
 }

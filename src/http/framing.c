@@ -34,7 +34,8 @@ static int content_length(struct ls_head *h, const char *base, const struct ls_f
     return 0;
 }
 
-/* te_bad: a coding that we do not know has been named. */
+/* te_bad: a coding that we do not know has been named. RFC 9110 5.6.1.2 would pass over empty list
+ * elements; here they are refused, since servers differ on them, and smuggling lives on that. */
 static int transfer_encoding(struct ls_head *h, const char *base, const struct ls_field *field)
 {
     struct ls_slice list = ls_span_slice(base, field->value), coding;
