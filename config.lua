@@ -38,6 +38,22 @@ return {
   -- The file that is served for a folder.
   -- index = "index.html",
 
+  -- true: a folder without an index shows what is in it, as a page or as JSON (Accept).
+  -- listing = false,
+
+  -- Media types by extension, lower case and without the point, beside those that are known.
+  -- mime = { glb = "model/gltf-binary" },
+
+  -- How long clients may keep a file without asking again, "0s" (nothing is said of it, and they
+  -- ask) to 10 years, "87600h": sent as Cache-Control: max-age. What changes under the same name
+  -- is not seen for so long.
+  -- max_age = "0s",
+
+  -- true: text files of 256 bytes and more are compressed (gzip) while they are sent, which costs
+  -- CPU for each request. Better: put app.js.br and app.js.gz beside app.js. They are sent in its
+  -- place to who accepts them, with or without this key, unless they are older than it.
+  -- compress = false,
+
   -- true: error pages show the message, the traceback and the lines of source.
   -- DANGER: they show them to every client. For development only.
   -- dev = false,

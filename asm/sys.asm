@@ -33,6 +33,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB unlink
            STUB read
            STUB readv
+           STUB pread64
            STUB write
            STUB writev
            STUB dup

@@ -16,6 +16,7 @@ build pkg-config       finds Lua's headers
 build libc6-dev        headers of the C library
 build liblua5.4-dev    Lua, linked statically
 build libjansson-dev   JSON, linked statically
+build zlib1g-dev       headers of what compresses (loaded when configured)
 test  lua5.4           runs the specs
 test  lua-busted       the frame of the specs
 test  lua-socket       the specs' HTTP client

@@ -6,7 +6,7 @@
 #define BEFORE   "Sun, 06 Nov 1994 08:49:36 GMT"
 #define AFTER    "Sun, 06 Nov 1994 08:49:38 GMT"
 
-static const struct ls_validators current = { { "\"abc\"", 5 }, 784111777 };
+static const struct ls_validators current = { { "\"abc\"", 5 }, false, 784111777 };
 
 /* The answer to a GET with these field lines, for an entity-tag "abc" last changed MODIFIED. */
 static int check(const char *lines)

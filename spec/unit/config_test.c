@@ -61,6 +61,8 @@ static void each_default_is_in_range(void)
     size_t count;
     const struct ls_key *keys = ls_schema(&count);
     for (size_t i = 0; i < count; i++) {
+        if (keys[i].kind == LS_KEY_MAP)
+            continue;
         check_set(keys[i].name, *keys[i].fallback ? keys[i].fallback : "[::1]:0", "");
         CHECK(keys[i].about && strlen(keys[i].about) > 10);
         CHECK(ls_schema_find(ls_slice_of(keys[i].name)) == &keys[i]);
@@ -253,6 +255,59 @@ static void unsound_texts_are_faults(void)
                 "\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A...\"");
 }
 
+static void types_are_taken_by_extension(void)
+{
+    static const char source[] = "return { mime = { glb = 'model/gltf-binary', ['7z'] = 'a/b',\n"
+                                 "  txt = 'text/plain; charset=latin1' }, max_age = '8760h' }";
+    struct ls_config c;
+    struct ls_buffer faults = { 0 };
+    CHECK_INT(read_bytes(&c, source, strlen(source), &faults), 0);
+    CHECK_TEXT(said(&faults), "");
+    CHECK_INT(c.mime_count, 3);
+    CHECK_INT(ls_config_set(&c, "mime.glb", "a/c", &faults), 0);
+    CHECK_INT(c.mime_count, 3);
+    const struct ls_mime_map map = { c.mime, c.mime_count };
+    CHECK_TEXT(ls_mime_of(&map, LS_SLICE("x.GLB")), "a/c");
+    CHECK_TEXT(ls_mime_of(&map, LS_SLICE("x.7z")), "a/b");
+    CHECK_TEXT(ls_mime_of(&map, LS_SLICE("x.txt")), "text/plain; charset=latin1");
+    CHECK_TEXT(ls_mime_of(&map, LS_SLICE("x.png")), "image/png");
+    ls_config_free(&c);
+    ls_buffer_free(&faults);
+}
+
+static void unsound_types_are_faults(void)
+{
+    static const char type[] = "expected a media type such as \"model/gltf-binary\", found ";
+    static const char *const bad[][2] = { { "'text'", "\"text\"" },
+                                          { "'text/'", "\"text/\"" },
+                                          { "'/html'", "\"/html\"" },
+                                          { "'a/b c'", "\"a/b c\"" },
+                                          { "'a/b\\n'", "\"a/b\\x0A\"" },
+                                          { "1", "1" },
+                                          { "''", "\"\"" },
+                                          { "{}", "a table" } };
+    char source[100], fault[200];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(source, sizeof source, "return { mime = { x = %s } }", bad[i][0]);
+        snprintf(fault, sizeof fault, "mime.x: %s%s", type, bad[i][1]);
+        check_fault(source, fault);
+    }
+    static const char key[] = "expected an extension of 1 to 11 bytes, in lower case and without a "
+                              "point, as key";
+    static const char *const keys[] = { "A", "twelve_bytes", ".txt", "a b", "" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        bool plain = i < 2;
+        snprintf(source, sizeof source, "return { mime = { ['%s'] = 'a/b' } }", keys[i]);
+        snprintf(fault, sizeof fault, plain ? "mime.%s: %s" : "mime[\"%s\"]: %s", keys[i], key);
+        check_fault(source, fault);
+    }
+    check_fault("return { mime = 'a/b' }", "mime: expected a table of media types such as "
+                                           "{ glb = \"model/gltf-binary\" }, found \"a/b\"");
+    check_fault("return { mime = { 'a/b' } }", "mime[1]: unknown key");
+    check_fault("local t = {} for i = 1, 201 do t['x' .. i] = 'a/b' end return { mime = t }",
+                "mime.x99: expected at most 200 types, found more");
+}
+
 static void unsound_lists_are_faults(void)
 {
     check_fault("return { listen = 'x:80' }",
@@ -391,6 +446,8 @@ static const struct unit_test tests[] = {
     { "init gives the defaults", init_gives_defaults },
     { "each default is in range", each_default_is_in_range },
     { "files set every kind of key", files_set_every_kind },
+    { "media types are taken by extension", types_are_taken_by_extension },
+    { "unsound media types are faults", unsound_types_are_faults },
     { "listen takes a list", listen_takes_a_list },
     { "paths start from the file", paths_start_from_the_file },
     { "named folders must exist", named_folders_must_exist },

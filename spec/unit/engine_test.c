@@ -74,12 +74,11 @@ static void feed(struct memory *m)
 
 static void take(struct memory *m)
 {
-    struct ls_output *out = &m->engine.out;
-    size_t len = out->bytes.len - out->sent;
-    if (len > m->chop)
-        len = m->chop;
-    ls_buffer_append(&m->out, out->bytes.at + out->sent, len);
-    ls_output_sent(out, len);
+    struct ls_slice ahead = ls_output_ahead(&m->engine.out);
+    if (ahead.len > m->chop)
+        ahead.len = m->chop;
+    ls_buffer_slice(&m->out, ahead);
+    ls_output_sent(&m->engine.out, ahead.len);
 }
 
 static int meet(struct memory *m, const struct ls_need *need)
@@ -318,8 +317,7 @@ static int load(const char *folder)
                               .wall = 1000000,
                               .requests = 100,
                               .router = router,
-                              .www = -1,
-                              .index = "index.html",
+                              .www = { .root = -1, .index = "index.html" },
                               .log = &silent };
     if (err == 0)
         ls_lua_handlers(lua, &site.handlers);

@@ -105,11 +105,15 @@ static void reads_and_writes_move_bytes(void)
     CHECK(strcmp(a, "234") == 0 && strcmp(b, "5678") == 0);
     CHECK_INT(ls_sys_read(fd, a, 3), 1);
     CHECK_INT(ls_sys_read(fd, a, 3), 0);
+    CHECK_INT(ls_sys_pread64(fd, a, 3, 4), 3);
+    CHECK(strcmp(a, "456") == 0);
+    memcpy(a, "234", 3);
     CHECK_INT(ls_sys_writev(fd, parts, 2), 7);
     CHECK_INT(ls_sys_lseek(fd, 0, SEEK_END), 17);
     CHECK_INT(ls_sys_close(fd), 0);
     CHECK_FAILS(ls_sys_read(CLOSED, a, 1), EBADF);
     CHECK_FAILS(ls_sys_readv(CLOSED, parts, 2), EBADF);
+    CHECK_FAILS(ls_sys_pread64(CLOSED, a, 1, 0), EBADF);
     CHECK_FAILS(ls_sys_write(CLOSED, a, 1), EBADF);
     CHECK_FAILS(ls_sys_writev(CLOSED, parts, 2), EBADF);
     CHECK_FAILS(ls_sys_lseek(CLOSED, 0, SEEK_SET), EBADF);

@@ -1,9 +1,8 @@
 #include "exchange/answer.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-#include "http/conditions.h"
-#include "http/date.h"
 #include "http/status.h"
 #include "os/sys.h"
 #include "base/clock.h"
@@ -36,8 +35,7 @@ static struct ls_framing framing(struct ls_engine *e, int status)
 
 static int rolled_back(struct ls_engine *e, size_t len)
 {
-    e->out.bytes.failed = false;
-    e->out.bytes.len = len;
+    ls_output_cut(&e->out, len);
     return -ENOMEM;
 }
 
@@ -62,17 +60,111 @@ int ls_answer(struct ls_engine *e, int status, struct ls_slice content)
     return 0;
 }
 
-static void answer_page(struct ls_engine *e, int status, struct ls_slice id, const char *detail)
+/* ---- content in a file ---- */
+
+static uint64_t length_of(const struct ls_part *parts, uint32_t count, struct ls_slice end)
+{
+    uint64_t length = end.len;
+    for (uint32_t i = 0; i < count; i++)
+        length += parts[i].heading.len + parts[i].range.len;
+    return length;
+}
+
+static int put_range(struct ls_engine *e, const struct ls_file *file, const struct ls_range *r,
+                     bool later)
+{
+    struct ls_buffer *bytes = &e->out.bytes;
+    if (r->len > 0 && later)
+        ls_output_add_stretch(&e->out, r->first, r->len);
+    if (r->len == 0 || later)
+        return 0;
+    if (ls_buffer_reserve(bytes, (size_t)r->len) < 0)
+        return -ENOMEM;
+    int err = ls_file_read(file, r->first, (size_t)r->len, bytes->at + bytes->len);
+    if (err == 0)
+        bytes->len += (size_t)r->len;
+    return err;
+}
+
+/* Little is read into one write with the head; much goes straight from the file. */
+static int put_parts(struct ls_engine *e, struct ls_file *file, const struct ls_part *parts,
+                     uint32_t count, uint64_t length)
+{
+    bool later = length > SMALL_FILE;
+    int err = 0;
+    for (uint32_t i = 0; i < count && err == 0; i++) {
+        ls_buffer_slice(&e->out.bytes, parts[i].heading);
+        err = put_range(e, file, &parts[i].range, later);
+    }
+    if (err == 0 && later) {
+        ls_output_file(&e->out, file->fd);
+        file->fd = -1;
+    }
+    return err;
+}
+
+int ls_answer_parts(struct ls_engine *e, int status, struct ls_file *file,
+                    const struct ls_part *parts, uint32_t count, struct ls_slice end)
+{
+    size_t before = e->out.bytes.len;
+    struct ls_framing f = framing(e, status);
+    f.has_length = ls_status_has_content(status);
+    f.length = length_of(parts, count, end);
+    ls_response_head(&e->response, &f, &e->out.bytes);
+    int err = 0;
+    if (f.has_length && e->head.method != LS_HEAD) {
+        err = put_parts(e, file, parts, count, f.length);
+        ls_buffer_slice(&e->out.bytes, end);
+    }
+    if (err < 0 || e->out.bytes.failed) {
+        rolled_back(e, before);
+        return err < 0 ? err : -ENOMEM;
+    }
+    answered(e);
+    return 0;
+}
+
+/* ---- pages ---- */
+
+static void set_page_type(struct ls_engine *e)
+{
+    ls_response_field(&e->response, LS_SLICE("Content-Type"), LS_SLICE("text/html; charset=utf-8"));
+}
+
+static void answer_standard_page(struct ls_engine *e, int status, struct ls_slice id,
+                                 const char *detail)
 {
     struct ls_buffer page = { 0 };
     if (ls_status_has_content(status)) {
         ls_response_page(status, id, detail, &page);
-        ls_response_field(&e->response, LS_SLICE("Content-Type"),
-                          LS_SLICE("text/html; charset=utf-8"));
+        set_page_type(e);
     }
     if (page.failed || ls_answer(e, status, (struct ls_slice) { page.at, page.len }) < 0)
         e->gone = true; /* not even an error page fits into memory */
     ls_buffer_free(&page);
+}
+
+/* The document root's own page for an error. */
+static bool answer_own_page(struct ls_engine *e, int status)
+{
+    const struct ls_head nobody = { .count = 0 };
+    const struct ls_asker asker = { &nobody, NULL };
+    struct ls_file file;
+    char name[16];
+    snprintf(name, sizeof name, "%d.html", status);
+    if (status < 400 || ls_file_open(&e->site->www, name, &asker, &file) < 0)
+        return false;
+    const struct ls_part whole = { .range = { 0, file.size } };
+    set_page_type(e);
+    int err = ls_answer_parts(e, status, &file, &whole, 1, LS_SLICE(""));
+    ls_file_close(&file);
+    return err == 0;
+}
+
+static void answer_page(struct ls_engine *e, int status, struct ls_slice id, const char *detail)
+{
+    if (detail || !answer_own_page(e, status))
+        answer_standard_page(e, status, id, detail);
 }
 
 void ls_answer_page(struct ls_engine *e, int status, const char *detail)
@@ -85,77 +177,10 @@ void ls_answer_incident(struct ls_engine *e, int status, const char *detail)
     answer_page(e, status, (struct ls_slice) { e->id, 16 }, detail);
 }
 
-static void add_date_field(struct ls_response *r, struct ls_slice name, int64_t seconds)
-{
-    char text[LS_DATE_LEN];
-    ls_date_format(seconds, text);
-    ls_response_field(r, name, (struct ls_slice) { text, sizeof text });
-}
-
-/* The content of a file: small ones into the bytes, others behind them. */
-static int put_file(struct ls_engine *e, struct ls_file *file)
-{
-    struct ls_buffer *bytes = &e->out.bytes;
-    if (file->size > SMALL_FILE) {
-        ls_output_file(&e->out, file->fd, file->size);
-        file->fd = -1;
-        return 0;
-    }
-    if (ls_buffer_reserve(bytes, (size_t)file->size) < 0)
-        return -ENOMEM;
-    int err = ls_file_read(file, bytes->at + bytes->len);
-    if (err == 0)
-        bytes->len += (size_t)file->size;
-    return err;
-}
-
-static int respond_content(struct ls_engine *e, int status, struct ls_file *file)
-{
-    size_t before = e->out.bytes.len;
-    struct ls_framing f = framing(e, status);
-    f.has_length = true;
-    f.length = file->size;
-    ls_response_head(&e->response, &f, &e->out.bytes);
-    int err = e->out.bytes.failed ? -ENOMEM : 0;
-    if (err == 0 && e->head.method != LS_HEAD)
-        err = put_file(e, file);
-    if (err < 0) {
-        rolled_back(e, before);
-        return err;
-    }
-    answered(e);
-    return 0;
-}
-
 void ls_answer_refuse(struct ls_engine *e, int status)
 {
     ls_response_reset(&e->response);
     ls_answer_page(e, status, NULL);
-}
-
-void ls_answer_file(struct ls_engine *e, int status, struct ls_file *file)
-{
-    int64_t now = ls_clock_wall();
-    struct ls_validators current = { ls_slice_of(file->etag),
-                                     file->modified < now ? file->modified : now };
-    bool plain = status == 200 && (e->head.method == LS_GET || e->head.method == LS_HEAD);
-    int verdict = plain ? ls_conditions_check(&e->head, e->in.at, &current, now) : 0;
-    ls_response_field(&e->response, LS_SLICE("ETag"), current.etag);
-    add_date_field(&e->response, LS_SLICE("Last-Modified"), current.modified);
-    if (verdict == 304) {
-        if (ls_answer(e, 304, LS_SLICE("")) < 0)
-            e->gone = true;
-    } else if (verdict == 412) {
-        ls_answer_refuse(e, 412);
-    } else {
-        if (e->response.type.len == 0)
-            ls_response_field(&e->response, LS_SLICE("Content-Type"), file->type);
-        if (respond_content(e, status, file) < 0)
-            ls_answer_refuse(e, 500);
-    }
-    if (file->fd >= 0)
-        ls_sys_close(file->fd);
-    file->fd = -1;
 }
 
 int ls_answer_stream(struct ls_engine *e, int status)

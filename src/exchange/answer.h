@@ -10,15 +10,26 @@
  * 0, or -ENOMEM with nothing sent. */
 int ls_answer(struct ls_engine *e, int status, struct ls_slice content);
 
-/* The standard page of a status, with the fields that e->response holds; `detail` may be NULL. */
+/* Content that lies in a file, with text between. */
+struct ls_part {
+    struct ls_slice heading; /* goes before it */
+    struct ls_range range;   /* len may be 0 */
+};
+
+/* The parts, at most LS_RANGES, one after the other, and `end`. Keeps the descriptor of a file
+ * that is sent later, which then is -1 in `file`. 0; -ENOMEM or -EIO (the file is shorter than
+ * it was) with nothing sent. */
+int ls_answer_parts(struct ls_engine *e, int status, struct ls_file *file,
+                    const struct ls_part *parts, uint32_t count, struct ls_slice end);
+
+/* The page of a status, with the fields that e->response holds: of errors the document root's
+ * own (404.html) if there is one, else the standard one. With `detail` (which may be NULL) it is
+ * always the standard one. */
 void ls_answer_page(struct ls_engine *e, int status, const char *detail);
 
 /* The same for what the log tells more of: the page shows the request's id. */
 void ls_answer_incident(struct ls_engine *e, int status, const char *detail);
 void ls_answer_refuse(struct ls_engine *e, int status); /* the page, and no fields */
-
-/* With its validators and conditions; 200 to GET may become 304 or 412. Owns the file. */
-void ls_answer_file(struct ls_engine *e, int status, struct ls_file *file);
 
 /* Head, then pieces (chunked, or until close for a 1.0 client), then the end. 0 or -ENOMEM. */
 int ls_answer_stream(struct ls_engine *e, int status);

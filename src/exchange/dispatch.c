@@ -2,8 +2,16 @@
 
 #include <stdlib.h>
 
-#include "exchange/answer.h"
+#include "exchange/listing.h"
+#include "exchange/representation.h"
 #include "os/sys.h"
+
+enum { READING = 1 << LS_GET | 1 << LS_HEAD };
+
+static bool is_reading(const struct ls_engine *e)
+{
+    return e->head.method == LS_GET || e->head.method == LS_HEAD;
+}
 
 static void add_allow(struct ls_engine *e, unsigned methods)
 {
@@ -39,7 +47,7 @@ static void redirect_slash(struct ls_engine *e, int status, bool slash)
 static bool route_with_other_slash(struct ls_engine *e)
 {
     struct ls_match match;
-    if (e->target.count == 0 || (e->head.method != LS_GET && e->head.method != LS_HEAD))
+    if (e->target.count == 0 || !is_reading(e))
         return false;
     e->target.slash = !e->target.slash;
     bool there = ls_router_match(e->site->router, e->head.method, &e->target, 0, &match);
@@ -47,22 +55,31 @@ static bool route_with_other_slash(struct ls_engine *e)
     return there;
 }
 
+/* What no route answers: 0 when a file, or a listing, has answered; or -status. */
+static int answer_from_www(struct ls_engine *e)
+{
+    const struct ls_asker asker = { &e->head, e->in.at };
+    struct ls_file file;
+    int found = ls_file_find(&e->site->www, &e->target, &asker, &file);
+    if (found == -404)
+        return ls_listing_answer(e);
+    if (found == 0 && !is_reading(e)) {
+        ls_file_close(&file);
+        return -405;
+    }
+    if (found == 0)
+        ls_representation_answer(e, 200, &file);
+    return found;
+}
+
 static void answer_without_route(struct ls_engine *e)
 {
-    const unsigned reading = 1u << LS_GET | 1u << LS_HEAD;
-    unsigned allowed = ls_router_allowed(e->site->router, &e->target);
-    struct ls_file file = { .fd = -1 };
-    int found = e->skip == 0 && allowed && !(reading & 1u << e->head.method)
-                    ? -404
-                    : ls_file_find(e->site->www, e->site->index, &e->target, &file);
-    if (found == 0 && reading & 1u << e->head.method) {
-        ls_answer_file(e, 200, &file);
+    unsigned allowed = e->skip == 0 ? ls_router_allowed(e->site->router, &e->target) : 0;
+    int found = answer_from_www(e);
+    if (found == 0)
         return;
-    }
-    if (file.fd >= 0)
-        ls_sys_close(file.fd);
-    if (found == 0 || (allowed && e->skip == 0))
-        not_allowed(e, allowed | (found == 0 ? reading : 0));
+    if (found == -405 || allowed)
+        not_allowed(e, allowed | (found == -405 ? READING : 0));
     else if (found == -301)
         redirect_slash(e, 301, true);
     else if (found == -404 && route_with_other_slash(e))

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "exchange/answer.h"
 #include "exchange/dispatch.h"
+#include "exchange/gzip.h"
+#include "exchange/representation.h"
 
 enum {
     FIRST_OUTPUT = 4096,   /* bytes: most answers fit */
@@ -42,6 +44,7 @@ void ls_engine_free(struct ls_engine *e)
     ls_output_free(&e->out);
     ls_buffer_free(&e->content);
     ls_response_free(&e->response);
+    ls_packing_free(&e->packing);
     *e = (struct ls_engine) { .out.file = -1 };
 }
 
@@ -239,7 +242,7 @@ static bool ran(struct ls_engine *e, enum ls_ran result, struct ls_need *need)
         return true;
     case LS_RAN_DONE:
     default:
-        if (e->state != LS_ENGINE_ANSWERED)
+        if (e->state != LS_ENGINE_ANSWERED && e->state != LS_ENGINE_PACK)
             ls_answer_refuse(e, 500);
         return true;
     }
@@ -286,6 +289,15 @@ static void next_request(struct ls_engine *e)
     ls_response_reset(&e->response);
     e->begun = false;
     e->state = LS_ENGINE_READ;
+}
+
+static bool pack(struct ls_engine *e, struct ls_need *need)
+{
+    if (ls_output_pending(&e->out))
+        return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
+    if (ls_representation_more(e) < 0)
+        ls_engine_tear(e);
+    return true;
 }
 
 static bool finish(struct ls_engine *e, struct ls_need *need)
@@ -344,6 +356,8 @@ static bool advance(struct ls_engine *e, struct ls_need *need)
         return run(e, need);
     case LS_ENGINE_WAITING:
         return resume(e, need);
+    case LS_ENGINE_PACK:
+        return pack(e, need);
     case LS_ENGINE_ANSWERED:
         return finish(e, need);
     case LS_ENGINE_CLOSE:

@@ -4,6 +4,7 @@
  *
  *     READ → DISPATCH → RUN (WAITING …) → ANSWERED → READ …
  *                     \ a file, an error /          \ CLOSE → LINGER → OVER
+ *                     \ PACK … /
  */
 #ifndef LS_EXCHANGE_ENGINE_H
 #define LS_EXCHANGE_ENGINE_H
@@ -50,6 +51,7 @@ enum ls_engine_state {
     LS_ENGINE_DISPATCH, /* to whoever answers */
     LS_ENGINE_RUN,      /* a handler is about to be started */
     LS_ENGINE_WAITING,  /* a handler has been left, and waits */
+    LS_ENGINE_PACK,     /* a file is being compressed and sent, piece by piece */
     LS_ENGINE_ANSWERED, /* the answer is in `out`; the rest of the body is taken in */
     LS_ENGINE_CLOSE,    /* the answer was the last one */
     LS_ENGINE_LINGER,   /* it is out; the client may still be sending */
@@ -74,7 +76,8 @@ struct ls_engine {
 
     struct ls_response response;
     struct ls_output out;
-    char id[17]; /* of the request: X-Request-Id, incident id */
+    struct ls_packing *packing; /* of the file that is being compressed; NULL: none is */
+    char id[17];                /* of the request: X-Request-Id, incident id */
 
     struct ls_need need; /* of the handler that waits */
     void *handler;       /* the layer above's own */

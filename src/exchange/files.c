@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "http/mime.h"
+#include "http/accept.h"
 #include "os/sys.h"
 
 enum { PATH_MOST = 4096, RACES = 8 };
@@ -33,8 +33,8 @@ static bool hidden(struct ls_slice segment, uint32_t index)
            !(index == 0 && ls_slice_equal(segment, LS_SLICE(".well-known")));
 }
 
-/* False when the target can name no file. */
-static bool path_of(const struct ls_target *target, const char *index, struct path *p)
+/* False when the target can name neither file nor folder. */
+static bool folder_path(const struct ls_target *target, struct path *p)
 {
     *p = (struct path) { .len = 0 };
     for (uint32_t i = 0; i < target->count; i++) {
@@ -44,9 +44,21 @@ static bool path_of(const struct ls_target *target, const char *index, struct pa
         if ((i > 0 && !add(p, LS_SLICE("/"))) || !add(p, segment))
             return false;
     }
+    return true;
+}
+
+/* What a path that ends in "/" stands for: `name` in that folder. */
+static bool path_in(const struct ls_target *target, const char *name, struct path *p)
+{
+    return folder_path(target, p) && (target->count == 0 || add(p, LS_SLICE("/"))) &&
+           add(p, ls_slice_of(name));
+}
+
+static bool path_of(const struct ls_target *target, const char *index, struct path *p)
+{
     if (!target->slash && target->count > 0)
-        return true;
-    return (target->count == 0 || add(p, LS_SLICE("/"))) && add(p, ls_slice_of(index));
+        return folder_path(target, p);
+    return path_in(target, index, p);
 }
 
 static int status_of(int err)
@@ -72,71 +84,179 @@ static int status_of(int err)
     }
 }
 
-/* EAGAIN: something was renamed while the kernel walked the path beneath the root. */
-static int open_path(int root, const char *path, uint64_t resolve)
+/* Where a path is looked up, and how far its links may lead. */
+struct place {
+    int root;
+    uint64_t resolve;
+};
+
+static struct place beneath(const struct ls_www *www)
 {
-    struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                               .resolve = resolve };
+    return (struct place) { www->root, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+}
+
+/* EAGAIN: something was renamed while the kernel walked the path beneath the root. */
+static int open_path(struct place in, const char *path, uint64_t flags)
+{
+    struct ls_open_how how = { .flags = flags | O_CLOEXEC, .resolve = in.resolve };
     int fd = -EAGAIN;
     for (int i = 0; i < RACES && (fd == -EAGAIN || fd == -EINTR); i++)
-        fd = ls_sys_openat2(root, path, &how, sizeof how);
+        fd = ls_sys_openat2(in.root, path, &how, sizeof how);
     return fd;
 }
 
-static int describe(int fd, const char *path, struct ls_file *file)
+static uint64_t stamp(const struct stat *st)
+{
+    return (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+}
+
+/* Opens a regular file. 0, or -status. */
+static int open_regular(struct place in, const char *path, int *fd, struct stat *st)
+{
+    *fd = open_path(in, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0)
+        return status_of(*fd);
+    int err = ls_sys_fstat(*fd, st);
+    if (err == 0 && S_ISREG(st->st_mode))
+        return 0;
+    ls_sys_close(*fd);
+    *fd = -1;
+    return err < 0 ? status_of(err) : S_ISDIR(st->st_mode) ? -301 : -404;
+}
+
+static void describe(struct ls_file *file, int fd, const struct stat *st)
+{
+    file->fd = fd;
+    file->size = (uint64_t)st->st_size;
+    file->modified = st->st_mtim.tv_sec;
+    snprintf(file->etag, sizeof file->etag, "\"%jx-%jx-%jx\"", (uintmax_t)st->st_size,
+             (uintmax_t)stamp(st), (uintmax_t)st->st_ino);
+}
+
+/* ---- compressed siblings ---- */
+
+static const struct {
+    struct ls_slice name;
+    const char *suffix;
+} codings[LS_CODINGS] = {
+    [LS_CODING_NONE] = { { "identity", 8 }, "" },
+    [LS_CODING_GZIP] = { { "gzip", 4 }, ".gz" },
+    [LS_CODING_BR] = { { "br", 2 }, ".br" },
+};
+
+struct ls_slice ls_coding_name(enum ls_coding coding)
+{
+    return codings[coding].name;
+}
+
+/* Takes the sibling with that coding in place of the file, if it is there and not of old. */
+static bool take_sibling(struct place in, const char *path, enum ls_coding coding,
+                         const struct stat *original, struct ls_file *file)
+{
+    char name[PATH_MOST + 4];
+    struct stat st;
+    int fd;
+    snprintf(name, sizeof name, "%s%s", path, codings[coding].suffix);
+    if (open_regular(in, name, &fd, &st) < 0)
+        return false;
+    if (st.st_mtim.tv_sec < original->st_mtim.tv_sec) {
+        ls_sys_close(fd);
+        return false;
+    }
+    ls_sys_close(file->fd);
+    describe(file, fd, &st);
+    file->coding = coding;
+    return true;
+}
+
+/* The best that there is, by the client's weights; of equals the one that is smaller as a rule. */
+static void choose_coding(struct place in, const char *path, const struct ls_asker *asker,
+                          const struct stat *original, struct ls_file *file)
+{
+    unsigned weight[LS_CODINGS];
+    for (int c = 0; c < LS_CODINGS; c++)
+        weight[c] = ls_accept_coding(asker->head, asker->base, codings[c].name);
+    for (;;) {
+        enum ls_coding best = LS_CODING_NONE;
+        for (enum ls_coding c = LS_CODING_GZIP; c < LS_CODINGS; c++)
+            if (weight[c] > 0 && weight[c] >= weight[best])
+                best = c;
+        if (best == LS_CODING_NONE || take_sibling(in, path, best, original, file))
+            return;
+        weight[best] = 0;
+    }
+}
+
+/* ---- finding ---- */
+
+static int open_file(const struct ls_www *www, struct place in, const char *path,
+                     const struct ls_asker *asker, struct ls_file *file)
 {
     struct stat st;
-    int err = ls_sys_fstat(fd, &st);
+    int fd, err = open_regular(in, path, &fd, &st);
     if (err < 0)
-        return status_of(err);
-    if (S_ISDIR(st.st_mode))
-        return -301;
-    if (!S_ISREG(st.st_mode))
-        return -404;
+        return err;
     const char *name = strrchr(path, '/');
-    *file = (struct ls_file) { .fd = fd,
-                               .size = (uint64_t)st.st_size,
-                               .modified = st.st_mtim.tv_sec,
-                               .type = ls_mime_of(ls_slice_of(name ? name + 1 : path)) };
-    uint64_t stamp = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-    snprintf(file->etag, sizeof file->etag, "\"%jx-%jx-%jx\"", (uintmax_t)st.st_size,
-             (uintmax_t)stamp, (uintmax_t)st.st_ino);
+    describe(file, fd, &st);
+    file->coding = LS_CODING_NONE;
+    file->type = ls_mime_of(&www->types, ls_slice_of(name ? name + 1 : path));
+    file->varies = ls_mime_compressible(file->type);
+    if (file->varies)
+        choose_coding(in, path, asker, &st, file);
     return 0;
 }
 
-static int open_file(int root, const char *path, uint64_t resolve, struct ls_file *file)
-{
-    int fd = open_path(root, path, resolve);
-    if (fd < 0)
-        return status_of(fd);
-    int err = describe(fd, path, file);
-    if (err < 0)
-        ls_sys_close(fd);
-    return err;
-}
-
-int ls_file_find(int root, const char *index, const struct ls_target *target, struct ls_file *file)
+int ls_file_find(const struct ls_www *www, const struct ls_target *target,
+                 const struct ls_asker *asker, struct ls_file *file)
 {
     struct path path;
-    if (root < 0 || !path_of(target, index, &path))
+    if (www->root < 0 || !path_of(target, www->index, &path))
         return -404;
-    return open_file(root, path.text, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, file);
+    return open_file(www, beneath(www), path.text, asker, file);
 }
 
-int ls_file_open(int root, const char *path, struct ls_file *file)
+int ls_file_open(const struct ls_www *www, const char *path, const struct ls_asker *asker,
+                 struct ls_file *file)
 {
     if (path[0] == '/')
-        return open_file(AT_FDCWD, path, 0, file);
-    if (root < 0)
+        return open_file(www, (struct place) { AT_FDCWD, 0 }, path, asker, file);
+    if (www->root < 0 || strlen(path) >= PATH_MOST)
         return -404;
-    return open_file(root, path, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, file);
+    return open_file(www, beneath(www), path, asker, file);
 }
 
-int ls_file_read(const struct ls_file *file, char *out)
+int ls_file_folder(const struct ls_www *www, const struct ls_target *target)
 {
-    size_t have = 0;
-    while (have < file->size) {
-        long got = ls_sys_read(file->fd, out + have, (size_t)file->size - have);
+    struct path path;
+    if (www->root < 0 || !path_in(target, ".", &path))
+        return -404;
+    int fd = open_path(beneath(www), path.text, O_RDONLY | O_DIRECTORY);
+    return fd < 0 ? status_of(fd) : fd;
+}
+
+bool ls_file_entry(const struct ls_www *www, const struct ls_target *target, const char *name,
+                   struct ls_file_entry *entry)
+{
+    struct path path;
+    struct stat st;
+    if (name[0] == '.' || !path_in(target, name, &path))
+        return false;
+    int fd = open_path(beneath(www), path.text, O_PATH);
+    if (fd < 0)
+        return false;
+    int err = ls_sys_fstat(fd, &st);
+    ls_sys_close(fd);
+    *entry =
+        (struct ls_file_entry) { S_ISDIR(st.st_mode), (uint64_t)st.st_size, st.st_mtim.tv_sec };
+    return err == 0 && (S_ISREG(st.st_mode) || entry->folder);
+}
+
+/* ---- reading ---- */
+
+int ls_file_read(const struct ls_file *file, uint64_t at, size_t len, char *out)
+{
+    for (size_t have = 0; have < len;) {
+        long got = ls_sys_pread64(file->fd, out + have, len - have, (int64_t)(at + have));
         if (got == -EINTR)
             continue;
         if (got <= 0)
@@ -144,4 +264,11 @@ int ls_file_read(const struct ls_file *file, char *out)
         have += (size_t)got;
     }
     return 0;
+}
+
+void ls_file_close(struct ls_file *file)
+{
+    if (file->fd >= 0)
+        ls_sys_close(file->fd);
+    file->fd = -1;
 }

@@ -51,6 +51,19 @@ int ls_response_field(struct ls_response *r, struct ls_slice name, struct ls_sli
     return 0;
 }
 
+bool ls_response_has(const struct ls_response *r, struct ls_slice name)
+{
+    struct ls_slice rest = { r->fields.at, r->fields.len };
+    while (rest.len > 0) {
+        struct ls_slice line = { rest.at, ls_slice_find(rest, 0, '\n') };
+        struct ls_slice its = { line.at, ls_slice_find(line, 0, ':') };
+        if (ls_slice_equal_nocase(its, name))
+            return true;
+        rest = ls_slice_from(rest, line.len + 1);
+    }
+    return false;
+}
+
 static void add_status_line(struct ls_buffer *out, int status)
 {
     ls_buffer_text(out, "HTTP/1.1 ");

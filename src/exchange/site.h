@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
-#include "http/head.h"
+#include "exchange/files.h"
 
 struct ls_engine;
 struct ls_router;
@@ -31,9 +31,8 @@ struct ls_site {
     uint64_t send_timeout, linger_timeout, wall;       /* µs */
     uint64_t requests;                                 /* a connection may bring */
     const struct ls_router *router;
-    int www;           /* descriptor of the document root; -1: no files */
-    const char *index; /* the file that stands for a folder */
-    bool dev;          /* error pages say what happened */
+    struct ls_www www;
+    bool dev; /* error pages say what happened */
     struct ls_handlers handlers;
     const struct ls_log *log;
     uint64_t nonce;                   /* of this server's request ids */

@@ -5,8 +5,8 @@
 
 /* What the entity-tag lists of one field name said, taken together (RFC 9110 5.3). */
 struct tags {
-    struct ls_slice etag; /* that is looked for */
-    bool strong;          /* weak ones do not match (RFC 9110 8.8.3.2) */
+    const struct ls_validators *current; /* whose entity-tag is looked for */
+    bool strong;                         /* weak ones do not match (RFC 9110 8.8.3.2) */
     bool there, named, any, broken;
     uint32_t count;
 };
@@ -37,8 +37,8 @@ static struct ls_slice take_tag(struct ls_slice list, struct tags *tags)
         list = ls_slice_from(list, 2);
     size_t len = opaque_tag(list);
     if (len > 0)
-        tags->named |= !(weak && tags->strong) &&
-                       ls_slice_equal((struct ls_slice) { list.at, len }, tags->etag);
+        tags->named |= !(tags->strong && (weak || tags->current->weak)) &&
+                       ls_slice_equal((struct ls_slice) { list.at, len }, tags->current->etag);
     else if (!weak && ls_slice_starts(list, LS_SLICE("*")))
         tags->any = true;
     else
@@ -70,9 +70,9 @@ static bool holds(const struct tags *tags)
 }
 
 static struct tags read_tags(const struct ls_head *h, const char *base, struct ls_slice name,
-                             struct ls_slice etag, bool strong)
+                             const struct ls_validators *current, bool strong)
 {
-    struct tags tags = { .etag = etag, .strong = strong };
+    struct tags tags = { .current = current, .strong = strong };
     for (uint32_t i = ls_head_find(h, base, 0, name); i < h->count;
          i = ls_head_find(h, base, i + 1, name)) {
         tags.there = true;
@@ -94,16 +94,31 @@ int ls_conditions_check(const struct ls_head *h, const char *base,
                         const struct ls_validators *current, int64_t now)
 {
     int64_t date;
-    struct tags tags = read_tags(h, base, LS_SLICE("if-match"), current->etag, true);
+    struct tags tags = read_tags(h, base, LS_SLICE("if-match"), current, true);
     if (tags.there && !holds(&tags))
         return 412;
     if (!tags.there && field_date(h, base, LS_SLICE("if-unmodified-since"), now, &date) &&
         current->modified > date)
         return 412;
-    tags = read_tags(h, base, LS_SLICE("if-none-match"), current->etag, false);
+    tags = read_tags(h, base, LS_SLICE("if-none-match"), current, false);
     if (tags.there)
         return holds(&tags) ? 304 : 0;
     if (field_date(h, base, LS_SLICE("if-modified-since"), now, &date) && current->modified <= date)
         return 304;
     return 0;
+}
+
+bool ls_conditions_range(const struct ls_head *h, const char *base,
+                         const struct ls_validators *current, int64_t now)
+{
+    int64_t date;
+    uint32_t i = ls_head_find(h, base, 0, LS_SLICE("if-range"));
+    if (i == h->count)
+        return true;
+    if (ls_head_find(h, base, i + 1, LS_SLICE("if-range")) < h->count)
+        return false; /* who says two things means neither */
+    struct ls_slice value = ls_span_slice(base, h->fields[i].value);
+    if (value.len > 0 && value.at[0] == '"')
+        return !current->weak && ls_slice_equal(value, current->etag);
+    return field_date(h, base, LS_SLICE("if-range"), now, &date) && date == current->modified;
 }

@@ -5,7 +5,8 @@
 #include "http/head.h"
 
 struct ls_validators {
-    struct ls_slice etag; /* a strong entity-tag with its quotes */
+    struct ls_slice etag; /* with its quotes, without "W/" */
+    bool weak;            /* it is a weak one */
     int64_t modified;     /* seconds since 1970 */
 };
 
@@ -13,5 +14,10 @@ struct ls_validators {
  * ignored, and the dates wherever an entity-tag list decides (13.1.3, 13.1.4). */
 int ls_conditions_check(const struct ls_head *h, const char *base,
                         const struct ls_validators *current, int64_t now);
+
+/* Does If-Range let a Range field hold (13.1.5)? True without the field, for the same entity-tag
+ * where both are strong, and for exactly the date of the last change. */
+bool ls_conditions_range(const struct ls_head *h, const char *base,
+                         const struct ls_validators *current, int64_t now);
 
 #endif

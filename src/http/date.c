@@ -47,11 +47,27 @@ static char *put_text(char *to, const char *text, size_t len)
     return to + len;
 }
 
+static char *put_time(char *to, int64_t of_day)
+{
+    to = put_number(to, of_day / 3600, 2);
+    to = put_text(to, ":", 1);
+    to = put_number(to, of_day / 60 % 60, 2);
+    to = put_text(to, ":", 1);
+    return put_number(to, of_day % 60, 2);
+}
+
+static int64_t split(int64_t seconds, int64_t *of_day)
+{
+    int64_t since = seconds / 86400;
+    *of_day = seconds % 86400;
+    if (*of_day < 0)
+        *of_day += 86400, since--;
+    return since;
+}
+
 void ls_date_format(int64_t seconds, char out[LS_DATE_LEN])
 {
-    int64_t since = seconds / 86400, rest = seconds % 86400;
-    if (rest < 0)
-        rest += 86400, since--;
+    int64_t of_day, since = split(seconds, &of_day);
     struct civil date = civil_of(since);
     int64_t weekday = ((since + 4) % 7 + 7) % 7;
     out = put_text(out, days + 3 * weekday, 3);
@@ -62,12 +78,22 @@ void ls_date_format(int64_t seconds, char out[LS_DATE_LEN])
     out = put_text(out, " ", 1);
     out = put_number(out, date.year, 4);
     out = put_text(out, " ", 1);
-    out = put_number(out, rest / 3600, 2);
-    out = put_text(out, ":", 1);
-    out = put_number(out, rest / 60 % 60, 2);
-    out = put_text(out, ":", 1);
-    out = put_number(out, rest % 60, 2);
+    out = put_time(out, of_day);
     put_text(out, " GMT", 4);
+}
+
+void ls_date_format_iso(int64_t seconds, char out[LS_DATE_ISO_LEN])
+{
+    int64_t of_day, since = split(seconds, &of_day);
+    struct civil date = civil_of(since);
+    out = put_number(out, date.year, 4);
+    out = put_text(out, "-", 1);
+    out = put_number(out, date.month, 2);
+    out = put_text(out, "-", 1);
+    out = put_number(out, date.day, 2);
+    out = put_text(out, "T", 1);
+    out = put_time(out, of_day);
+    put_text(out, "Z", 1);
 }
 
 /* ---- parsing: a cursor over the text; what does not fit makes `bad` ---- */

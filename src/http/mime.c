@@ -2,10 +2,8 @@
 
 #include <string.h>
 
-enum { EXTENSION_MOST = 12 };
-
 struct type {
-    char extension[EXTENSION_MOST]; /* lower case */
+    char extension[LS_MIME_EXTENSION]; /* lower case */
     struct ls_slice name;
 };
 
@@ -131,13 +129,13 @@ static const struct type types[] = {
 
 /* What stands behind the last "." of the last part of the path, in lower case and padded with
  * NUL; empty when there is none or it is longer than any we know. */
-static void extension_of(struct ls_slice name, char out[EXTENSION_MOST])
+static void extension_of(struct ls_slice name, char out[LS_MIME_EXTENSION])
 {
     size_t at = name.len;
-    memset(out, 0, EXTENSION_MOST);
+    memset(out, 0, LS_MIME_EXTENSION);
     while (at > 0 && name.at[at - 1] != '.' && name.at[at - 1] != '/')
         at--;
-    if (at == 0 || name.at[at - 1] == '/' || name.len - at >= EXTENSION_MOST ||
+    if (at == 0 || name.at[at - 1] == '/' || name.len - at >= LS_MIME_EXTENSION ||
         memchr(name.at + at, '\0', name.len - at))
         return;
     for (size_t i = at; i < name.len; i++) {
@@ -146,14 +144,12 @@ static void extension_of(struct ls_slice name, char out[EXTENSION_MOST])
     }
 }
 
-struct ls_slice ls_mime_of(struct ls_slice file_name)
+static struct ls_slice find(const char extension[LS_MIME_EXTENSION])
 {
-    char extension[EXTENSION_MOST];
     size_t low = 0, high = sizeof types / sizeof *types;
-    extension_of(file_name, extension);
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = memcmp(extension, types[middle].extension, EXTENSION_MOST);
+        int order = memcmp(extension, types[middle].extension, LS_MIME_EXTENSION);
         if (order == 0)
             return types[middle].name;
         if (order < 0)
@@ -162,4 +158,43 @@ struct ls_slice ls_mime_of(struct ls_slice file_name)
             low = middle + 1;
     }
     return LS_SLICE("application/octet-stream");
+}
+
+struct ls_slice ls_mime_of(const struct ls_mime_map *more, struct ls_slice file_name)
+{
+    char extension[LS_MIME_EXTENSION];
+    extension_of(file_name, extension);
+    for (size_t i = 0; i < more->count; i++)
+        if (strcmp(more->at[i].extension, extension) == 0)
+            return ls_slice_of(more->at[i].name);
+    return find(extension);
+}
+
+bool ls_mime_compressible(struct ls_slice type)
+{
+    static const char *const others[] = {
+        "application/javascript",
+        "application/json",
+        "application/postscript",
+        "application/rtf",
+        "application/sql",
+        "application/toml",
+        "application/wasm",
+        "application/xml",
+        "application/yaml",
+        "font/otf",
+        "font/ttf",
+        "application/vnd.apple.mpegurl",
+        "image/bmp",
+        "image/vnd.microsoft.icon",
+        "application/vnd.ms-fontobject",
+    };
+    type.len = ls_slice_find(type, 0, ';');
+    if (ls_slice_starts(type, LS_SLICE("text/")) || ls_slice_ends(type, LS_SLICE("+xml")) ||
+        ls_slice_ends(type, LS_SLICE("+json")))
+        return true;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (ls_slice_equal(type, ls_slice_of(others[i])))
+            return true;
+    return false;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "exchange/answer.h"
+#include "exchange/representation.h"
 #include "lua/app.h"
 #include "lua/json.h"
 #include "lua/reply.h"
@@ -107,9 +107,10 @@ static void answer_redirect(lua_State *L, struct ls_engine *e, int status)
 
 static void answer_file(lua_State *L, struct ls_engine *e, int status)
 {
-    struct ls_file file = { .fd = -1 };
+    const struct ls_asker asker = { &e->head, e->in.at };
+    struct ls_file file;
     const char *path = lua_tostring(L, -1);
-    int err = ls_file_open(e->site->www, path, &file);
+    int err = ls_file_open(&e->site->www, path, &asker, &file);
     if (err == -404)
         ls_answer_page(e, 404, NULL);
     else if (err < 0)
@@ -118,7 +119,7 @@ static void answer_file(lua_State *L, struct ls_engine *e, int status)
                    : err == -403 ? "no permission"
                                  : "it cannot be opened");
     else
-        ls_answer_file(e, status, &file);
+        ls_representation_answer(e, status, &file);
 }
 
 static void answer_table(lua_State *L, struct ls_engine *e, int table)

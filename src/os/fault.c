@@ -37,14 +37,15 @@ static const struct name calls[] = {
     CALL(bind),            CALL(listen),          CALL(accept4),         CALL(connect),
     CALL(shutdown),        CALL(sendto),          CALL(recvfrom),        CALL(sendfile),
     CALL(openat2),         CALL(fstat),           CALL(lseek),           CALL(getdents64),
-    CALL(unlink),          CALL(read),            CALL(readv),           CALL(write),
-    CALL(writev),          CALL(dup),             CALL(dup3),            CALL(fcntl),
-    CALL(close),           CALL(close_range),     CALL(ppoll),           CALL(epoll_create1),
-    CALL(epoll_ctl),       CALL(epoll_pwait),     CALL(clone),           CALL(wait4),
-    CALL(kill),            CALL(rt_sigqueueinfo), CALL(rt_sigaction),    CALL(rt_sigprocmask),
-    CALL(signalfd4),       CALL(getpid),          CALL(setpgid),         CALL(prctl),
-    CALL(prlimit64),       CALL(get_robust_list), CALL(set_robust_list), CALL(futex),
-    CALL(getrandom),       CALL(mmap),            CALL(munmap),          CALL(exit_group),
+    CALL(unlink),          CALL(read),            CALL(readv),           CALL(pread64),
+    CALL(write),           CALL(writev),          CALL(dup),             CALL(dup3),
+    CALL(fcntl),           CALL(close),           CALL(close_range),     CALL(ppoll),
+    CALL(epoll_create1),   CALL(epoll_ctl),       CALL(epoll_pwait),     CALL(clone),
+    CALL(wait4),           CALL(kill),            CALL(rt_sigqueueinfo), CALL(rt_sigaction),
+    CALL(rt_sigprocmask),  CALL(signalfd4),       CALL(getpid),          CALL(setpgid),
+    CALL(prctl),           CALL(prlimit64),       CALL(get_robust_list), CALL(set_robust_list),
+    CALL(futex),           CALL(getrandom),       CALL(mmap),            CALL(munmap),
+    CALL(exit_group),
 };
 
 static const struct name errors[] = {
@@ -92,8 +93,8 @@ static bool cut(struct ls_slice *text, char byte, struct ls_slice *part)
 
 static bool can_be_short(long nr)
 {
-    return nr == SYS_read || nr == SYS_write || nr == SYS_sendto || nr == SYS_recvfrom ||
-           nr == SYS_sendfile || nr == SYS_readv || nr == SYS_writev;
+    return nr == SYS_read || nr == SYS_pread64 || nr == SYS_write || nr == SYS_sendto ||
+           nr == SYS_recvfrom || nr == SYS_sendfile || nr == SYS_readv || nr == SYS_writev;
 }
 
 static bool read_which(struct ls_slice text, struct item *item)

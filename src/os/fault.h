@@ -3,8 +3,8 @@
  * A plan is text, items between commas:
  *
  *     [role/]name:N[+]:ERRNO      the Nth call (1, 2, …) fails with that errno, unexecuted
- *     [role/]name:N[+]:short      the Nth call moves at most one byte (read, write, sendto,
- *                                 recvfrom, sendfile; readv and writev: of the first part)
+ *     [role/]name:N[+]:short      the Nth call moves at most one byte (read, pread64, write,
+ *                                 sendto, recvfrom, sendfile; readv, writev: of the first part)
  *
  * `name` is a function of os/sys.h without its ls_sys_, the error one of the names that
  * os/fault.c lists. Blanks around an item do not count. Where two items are due at once the

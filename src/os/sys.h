@@ -57,6 +57,7 @@ long ls_sys_getdents64(int dir, void *entries, size_t len);
 int ls_sys_unlink(const char *path);
 long ls_sys_read(int fd, void *bytes, size_t len);
 long ls_sys_readv(int fd, const struct iovec *parts, long count);
+long ls_sys_pread64(int fd, void *bytes, size_t len, int64_t offset);
 long ls_sys_write(int fd, const void *bytes, size_t len);
 long ls_sys_writev(int fd, const struct iovec *parts, long count);
 int ls_sys_dup(int fd);

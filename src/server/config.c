@@ -9,6 +9,7 @@
 #include "os/net.h"
 #include "os/sys.h"
 #include "server/intake.h"
+#include "server/mimes.h"
 
 /* ---- listen ---- */
 
@@ -67,6 +68,15 @@ static bool begin_list(struct ls_intake *in, const struct ls_key *k,
     return true;
 }
 
+static bool begin_map(struct ls_intake *in, const struct ls_key *k, const struct ls_config_value *v)
+{
+    if (v->type == LS_CONFIG_TABLE)
+        ls_intake_mark(in, k);
+    else
+        ls_intake_wrong(in, k->name, k, NULL, v);
+    return v->type == LS_CONFIG_TABLE;
+}
+
 static enum ls_origin origin_of(const struct ls_config *c, const char *name)
 {
     size_t count;
@@ -94,8 +104,12 @@ static bool take(void *ctx, const char *key, const struct ls_config_value *v)
     const struct ls_key *k = ls_schema_find(name);
     if (ls_slice_starts(name, LS_SLICE("listen["))) {
         take_listener(in, key, v);
+    } else if (ls_mimes_is_key(name)) {
+        ls_mimes_take(in, key, v);
     } else if (k && k->kind == LS_KEY_LIST) {
         return begin_list(in, k, v);
+    } else if (k && k->kind == LS_KEY_MAP) {
+        return begin_map(in, k, v);
     } else if (k && ls_intake_store(in, k, v)) {
         ls_intake_mark(in, k);
     } else if (k) {
@@ -235,9 +249,12 @@ int ls_config_set(struct ls_config *c, const char *key, const char *value, struc
 {
     struct ls_intake in = { c, LS_BY_CALL, NULL, NULL, faults, 0, 0, 0 };
     const struct ls_key *k = ls_schema_find(ls_slice_of(key));
-    if (k)
+    struct ls_config_value text = { .type = LS_CONFIG_STRING, .text = ls_slice_of(value) };
+    if (ls_mimes_is_key(ls_slice_of(key)))
+        ls_mimes_take(&in, key, &text);
+    else if (k && k->kind != LS_KEY_MAP)
         set(&in, k, ls_slice_of(value));
-    else if (ls_schema_is_table(ls_slice_of(key)))
+    else if (k || ls_schema_is_table(ls_slice_of(key)))
         ls_intake_fault(&in, key, "this is a table: set one of its keys");
     else
         ls_intake_unknown(&in, key);
@@ -257,7 +274,7 @@ int ls_config_init(struct ls_config *c)
     struct ls_intake in = { c, LS_BY_DEFAULT, NULL, NULL, &faults, 0, 0, 0 };
     memset(c, 0, sizeof *c);
     for (size_t i = 0; i < count && in.err == 0; i++)
-        if (keys[i].kind != LS_KEY_LIST)
+        if (keys[i].kind != LS_KEY_LIST && keys[i].kind != LS_KEY_MAP)
             set(&in, &keys[i], ls_slice_of(keys[i].fallback));
     ls_buffer_free(&faults);
     if (in.err < 0)
@@ -275,6 +292,7 @@ void ls_config_free(struct ls_config *c)
     free(c->index);
     free(c->log.file);
     clear_listeners(c);
+    ls_mimes_free(c);
     memset(c, 0, sizeof *c);
 }
 

@@ -11,8 +11,9 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "http/mime.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 24 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 28, LS_CONFIG_MIMES = 200 };
 
 enum ls_config_mode { LS_MODE_FORK };
 
@@ -28,7 +29,12 @@ struct ls_config {
 
     char *www, *scripts, *index; /* folders (see named below); file that stands for a folder */
     bool www_named,
-        scripts_named; /* named: it must exist; else a missing one is merely not there */
+        scripts_named;         /* named: it must exist; else a missing one is merely not there */
+    bool listing;              /* folders without an index show what is in them */
+    struct ls_mime_type *mime; /* beside the built-in table */
+    size_t mime_count;
+    uint64_t max_age; /* µs; 0: nothing is said of it */
+    bool compress;
     bool dev;
 
     struct {

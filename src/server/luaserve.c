@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exchange/gzip.h"
 #include "lua/handler.h"
 #include "os/fault.h"
 #include "os/folder.h"
@@ -70,7 +71,7 @@ struct luaserve *luaserve_new(struct luaserve_error *error)
     }
     s->log_file.fd = 2;
     s->log = (struct ls_log) { .level = LS_LOG_INFO, .sink = write_log, .ctx = &s->log_file };
-    s->site.www = s->epoll = s->signals = s->placeholder = -1;
+    s->site.www.root = s->epoll = s->signals = s->placeholder = -1;
     return s;
 }
 
@@ -121,7 +122,19 @@ static int open_www(struct luaserve *s, struct luaserve_error *error)
     if (fd < 0)
         return fail(error, LUASERVE_CONFIG, "www: cannot open %s: %s", s->config.www,
                     strerror(-fd));
-    s->site.www = fd;
+    s->site.www.root = fd;
+    return 0;
+}
+
+static int load_gzip(struct luaserve *s, struct luaserve_error *error)
+{
+    if (!s->config.compress)
+        return 0;
+    s->gzip = ls_gzip_load();
+    if (!s->gzip)
+        return fail(error, LUASERVE_CONFIG,
+                    "compress: needs libz.so.1, which cannot be loaded "
+                    "(Debian: apt install zlib1g)");
     return 0;
 }
 
@@ -169,7 +182,11 @@ static void fill_site(struct luaserve *s)
     site->wall = c->limits.wall;
     site->requests = c->limits.requests_per_client;
     site->router = s->router;
-    site->index = c->index;
+    site->www.index = c->index;
+    site->www.listing = c->listing;
+    site->www.max_age = c->max_age / 1000000;
+    site->www.types = (struct ls_mime_map) { c->mime, c->mime_count };
+    site->www.gzip = s->gzip;
     site->dev = c->dev;
     site->log = &s->log;
     ls_lua_handlers(s->lua, &site->handlers);
@@ -198,7 +215,8 @@ int luaserve_load(struct luaserve *s, struct luaserve_error *error)
     if (err < 0)
         return fail_config(error, &faults, err);
     ls_buffer_free(&faults);
-    if (open_log(s, error) < 0 || open_www(s, error) < 0 || run_scripts(s, error) < 0)
+    if (open_log(s, error) < 0 || open_www(s, error) < 0 || load_gzip(s, error) < 0 ||
+        run_scripts(s, error) < 0)
         return -1;
     fill_site(s);
     s->loaded = true;
@@ -340,8 +358,9 @@ void luaserve_free(struct luaserve **server)
     close_listeners(s);
     ls_lua_free(&s->lua);
     ls_router_free(&s->router);
-    if (s->site.www >= 0)
-        ls_sys_close(s->site.www);
+    if (s->site.www.root >= 0)
+        ls_sys_close(s->site.www.root);
+    ls_gzip_unload(&s->gzip);
     if (s->log_file.fd > 2)
         ls_sys_close(s->log_file.fd);
     ls_config_free(&s->config);

@@ -21,9 +21,11 @@
 #define SIZE(key, field, text, least, most, what) \
     { .name = key, .kind = LS_KEY_SIZE, .offset = AT(field), .fallback = text, \
       .min = least, .max = most, .about = what }
-#define DURATION(key, field, text, least, what) \
+#define DURATION_UP_TO(key, field, text, least, most, what) \
     { .name = key, .kind = LS_KEY_DURATION, .offset = AT(field), .fallback = text, \
-      .min = least, .max = H(24), .about = what }
+      .min = least, .max = most, .about = what }
+#define DURATION(key, field, text, least, what) \
+    DURATION_UP_TO(key, field, text, least, H(24), what)
 
 static const struct ls_key keys[LS_CONFIG_KEYS] = {
     { .name = "host", .kind = LS_KEY_HOST, .offset = AT(host), .fallback = "0.0.0.0",
@@ -39,6 +41,14 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
       .about = "folder of the scripts to run", .named = AT(scripts_named) },
     { .name = "index", .kind = LS_KEY_STRING, .offset = AT(index), .fallback = "index.html",
       .about = "file that is served for a folder" },
+    { .name = "listing", .kind = LS_KEY_BOOLEAN, .offset = AT(listing), .fallback = "false",
+      .about = "folders without an index show what is in them" },
+    { .name = "mime", .kind = LS_KEY_MAP, .offset = AT(mime), .fallback = "",
+      .about = "media types by extension, beside those that are known" },
+    DURATION_UP_TO("max_age", max_age, "0s", 0, H(10 * 365 * 24),
+                   "that clients may keep a file without asking again; 0: unsaid"),
+    { .name = "compress", .kind = LS_KEY_BOOLEAN, .offset = AT(compress), .fallback = "false",
+      .about = "text files are compressed while they are sent" },
     { .name = "dev", .kind = LS_KEY_BOOLEAN, .offset = AT(dev), .fallback = "false",
       .about = "error pages show tracebacks" },
 
@@ -169,6 +179,9 @@ void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
     case LS_KEY_LIST:
         ls_buffer_printf(b, "a list of 1 to %d addresses such as { \"0.0.0.0:80\", \"[::]:80\" }",
                          LS_CONFIG_LISTENERS);
+        return;
+    case LS_KEY_MAP:
+        ls_buffer_text(b, "a table of media types such as { glb = \"model/gltf-binary\" }");
         return;
     case LS_KEY_STRING:
     case LS_KEY_PATH:

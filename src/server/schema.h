@@ -13,7 +13,8 @@ enum ls_key_kind {
     LS_KEY_STRING,   /* char *, never empty */
     LS_KEY_HOST,     /* char *, a numeric IPv4 or IPv6 address */
     LS_KEY_PATH,     /* char *; "-" stays as it is */
-    LS_KEY_LIST      /* of addresses; there is one: listen */
+    LS_KEY_LIST,     /* of addresses; there is one: listen */
+    LS_KEY_MAP       /* of extensions to media types; there is one: mime */
 };
 
 struct ls_key {

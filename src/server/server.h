@@ -27,6 +27,7 @@ struct luaserve {
         int fd;
     } log_file;
 
+    struct ls_gzip *gzip; /* NULL: nothing is compressed */
     struct ls_router *router;
     struct ls_lua *lua;
     struct ls_site site;

@@ -17,21 +17,20 @@ long ls_transfer_in(int fd, struct ls_engine *e)
     return got;
 }
 
-static long send_bytes(int fd, struct ls_output *out)
+static long send_bytes(int fd, struct ls_output *out, struct ls_slice ahead)
 {
-    const char *at = out->bytes.at + out->sent;
-    size_t len = out->bytes.len - out->sent;
-    long sent = out->file < 0 ? ls_sys_write(fd, at, len)
-                              : ls_sys_sendto(fd, at, len, MSG_MORE | MSG_NOSIGNAL, NULL, 0);
+    long sent = ls_output_stretch(out)
+                    ? ls_sys_sendto(fd, ahead.at, ahead.len, MSG_MORE | MSG_NOSIGNAL, NULL, 0)
+                    : ls_sys_write(fd, ahead.at, ahead.len);
     if (sent > 0)
         ls_output_sent(out, (size_t)sent);
     return sent;
 }
 
-static long send_file(int fd, struct ls_output *out)
+static long send_file(int fd, struct ls_output *out, struct ls_stretch *stretch)
 {
-    size_t len = out->file_left < FILE_STEP ? (size_t)out->file_left : FILE_STEP;
-    long sent = ls_sys_sendfile(fd, out->file, &out->file_at, len);
+    size_t len = stretch->left < FILE_STEP ? (size_t)stretch->left : FILE_STEP;
+    long sent = ls_sys_sendfile(fd, out->file, &stretch->at, len);
     if (sent == 0)
         return -EIO;
     if (sent > 0)
@@ -41,7 +40,8 @@ static long send_file(int fd, struct ls_output *out)
 
 long ls_transfer_out(int fd, struct ls_engine *e)
 {
-    if (e->out.sent < e->out.bytes.len)
-        return send_bytes(fd, &e->out);
-    return send_file(fd, &e->out);
+    struct ls_slice ahead = ls_output_ahead(&e->out);
+    if (ahead.len > 0)
+        return send_bytes(fd, &e->out, ahead);
+    return send_file(fd, &e->out, ls_output_stretch(&e->out));
 }
