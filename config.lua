@@ -94,6 +94,12 @@ return {
     -- Without progress of a response that the client takes too slowly: the connection is cut.
     -- send_timeout = "30s",
 
+    -- Bytes a second that a body, or a response, takes at least, "0" to "1G", beside a time that it
+    -- has anyway, "10ms" to "24h": n bytes may take min_rate_after + n / min_rate. A slower body is
+    -- answered 408, a slower response cut. 0: as slow as body_timeout and send_timeout let it be.
+    -- min_rate = "1K",
+    -- min_rate_after = "10s",
+
     -- For a handler to begin its answer, whether it computes or waits; waiting for the request's
     -- body does not count. Then it is interrupted, and after a grace killed: 503.
     -- wall = "30s",

@@ -67,10 +67,8 @@ static uint64_t budget(const struct ls_engine *e, enum ls_phase phase)
         return e->site->idle_timeout;
     case LS_PHASE_HEAD:
         return e->site->head_timeout;
-    case LS_PHASE_BODY:
-        return e->site->body_timeout;
     case LS_PHASE_SEND:
-        return e->site->send_timeout;
+        return ls_site_send_window(e->site);
     default:
         return e->site->linger_timeout;
     }
@@ -84,11 +82,22 @@ static bool enter(struct ls_engine *e, enum ls_phase phase, uint64_t deadline)
     return !e->gone;
 }
 
+/* A body's time begins again with every wait, but all of them together have their bound too. */
+static uint64_t body_deadline(struct ls_engine *e, uint64_t now)
+{
+    if (e->body_from == 0)
+        e->body_from = now;
+    uint64_t rate = e->body_from + ls_site_allowance(e->site, e->body.taken) - e->body_time;
+    uint64_t progress = now + e->site->body_timeout;
+    return rate < progress ? rate : progress;
+}
+
 /* Idle, head and linger times are total; body and send times begin again with every wait. */
 static void enter_wait(struct ls_engine *e, enum ls_phase phase)
 {
-    bool restarts = phase == LS_PHASE_BODY || phase == LS_PHASE_SEND;
-    if (phase != e->phase || restarts)
+    if (phase == LS_PHASE_BODY)
+        enter(e, phase, body_deadline(e, ls_clock_us()));
+    else if (phase != e->phase || phase == LS_PHASE_SEND)
         enter(e, phase, ls_clock_us() + budget(e, phase));
 }
 
@@ -112,7 +121,9 @@ bool ls_engine_enter_handler(struct ls_engine *e)
     uint64_t now = ls_clock_us();
     if (e->paused_at > 0)
         e->wall_until += now - e->paused_at;
-    e->paused_at = 0;
+    if (e->body_from > 0)
+        e->body_time += now - e->body_from;
+    e->paused_at = e->body_from = 0;
     if (e->streaming)
         return enter(e, LS_PHASE_HANDLER, now + e->wall);
     if (e->phase == LS_PHASE_HANDLER)
@@ -197,7 +208,7 @@ static void begin_request(struct ls_engine *e)
     e->seq++;
     e->skip = 0;
     e->keep = e->parsed = e->continued = e->streaming = e->answering = e->flushed = false;
-    e->drained = 0;
+    e->drained = e->body_from = e->body_time = 0;
     e->match.route = NULL;
     ls_buffer_clear(&e->content);
     ls_request_id(e->site->nonce, e->client, e->seq, e->id);

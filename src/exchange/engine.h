@@ -84,6 +84,8 @@ struct ls_engine {
 
     uint64_t wall;       /* µs the handler may take; of a stream, from one wait to the next */
     uint64_t wall_until; /* µs of ls_clock_us at which it has to be done */
+    uint64_t body_from;  /* since when its body is waited for; 0: it is not */
+    uint64_t body_time;  /* µs that it was waited for before */
     uint64_t paused_at;  /* since when it waits for the client, which does not count; 0: it runs */
 
     /* private */

@@ -29,7 +29,8 @@ struct ls_site {
     uint64_t body;                                     /* bytes that may be buffered */
     uint64_t head_timeout, body_timeout, idle_timeout; /* µs */
     uint64_t send_timeout, linger_timeout, wall;       /* µs */
-    uint64_t requests;                                 /* a connection may bring */
+    uint64_t min_rate, min_rate_after; /* bytes a second, µs: see ls_site_allowance */
+    uint64_t requests;                 /* a connection may bring */
     const struct ls_router *router;
     struct ls_www www;
     bool dev; /* error pages say what happened */
@@ -38,5 +39,22 @@ struct ls_site {
     uint64_t nonce;                   /* of this server's request ids */
     const _Atomic uint32_t *draining; /* not 0: connections end after the answer they are at */
 };
+
+/* How long `bytes` of a body or an answer may take, in µs: min_rate_after, and as long as they take
+ * at the minimum rate. */
+static inline uint64_t ls_site_allowance(const struct ls_site *s, uint64_t bytes)
+{
+    if (s->min_rate == 0 || bytes / s->min_rate > UINT32_MAX)
+        return UINT64_MAX / 4;
+    return s->min_rate_after + bytes / s->min_rate * 1000000 +
+           bytes % s->min_rate * 1000000 / s->min_rate;
+}
+
+/* For how long an answer may be at one write before the supervisor looks whether it gets on. */
+static inline uint64_t ls_site_send_window(const struct ls_site *s)
+{
+    uint64_t allowance = ls_site_allowance(s, 0);
+    return allowance < s->send_timeout ? allowance : s->send_timeout;
+}
 
 #endif

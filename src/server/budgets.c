@@ -72,16 +72,35 @@ static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint
     ls_budgets_kill(s, client);
 }
 
-/* A sender makes progress as long as the client's side acknowledges bytes. */
-static bool progresses(struct luaserve *s, uint32_t client, uint64_t now)
+/* A first look at a write, which has taken a whole window: what was acknowledged before it began
+ * nobody has noted, so the client may have got on at any time since. */
+static void begin_sending(struct luaserve *s, struct ls_sending *sending, uint64_t acknowledged,
+                          uint64_t now)
 {
-    struct ls_client *c = &s->clients.all[client];
+    bool moved = acknowledged > sending->acknowledged;
+    sending->from = now;
+    sending->base = acknowledged;
+    sending->progress_at = moved ? now : now - ls_site_send_window(&s->site);
+}
+
+/* Has the client taken something within the send time, and enough in all? Then the worker's write
+ * gets another window. */
+static bool progresses(struct luaserve *s, uint32_t client, uint64_t deadline, uint64_t now)
+{
+    struct ls_sending *sending = &s->clients.all[client].sending;
     struct ls_traffic t;
     ls_traffic_look(s, client, &t);
-    if (t.acknowledged <= c->acknowledged)
+    if (deadline != sending->deadline)
+        begin_sending(s, sending, t.acknowledged, now);
+    else if (t.acknowledged > sending->acknowledged)
+        sending->progress_at = now;
+    sending->acknowledged = t.acknowledged;
+    uint64_t stalls = sending->progress_at + s->site.send_timeout;
+    uint64_t slow = sending->from + ls_site_allowance(&s->site, t.acknowledged - sending->base);
+    sending->deadline = t.counted && slow < stalls ? slow : stalls;
+    if (sending->deadline <= now)
         return false;
-    c->acknowledged = t.acknowledged;
-    atomic_store(&ls_clients_slot(&s->clients, client)->deadline, now + s->site.send_timeout);
+    atomic_store(&ls_clients_slot(&s->clients, client)->deadline, sending->deadline);
     return true;
 }
 
@@ -92,14 +111,15 @@ static void time_out_request(struct luaserve *s, uint32_t client, uint64_t now)
     wake(s, client, SHUT_RD, now);
 }
 
-static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t now)
+static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t deadline,
+                   uint64_t now)
 {
     switch (ls_slot_phase(word)) {
     case LS_PHASE_HANDLER:
         end_handler(s, client, word, now);
         return;
     case LS_PHASE_SEND:
-        if (progresses(s, client, now) || !take(s, client, word))
+        if (progresses(s, client, deadline, now) || !take(s, client, word))
             return;
         log_end(s, client, "client does not read: connection cut");
         s->clients.all[client].cut = true;
@@ -137,7 +157,7 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
         return UINT64_MAX;
     if (deadline > now)
         return deadline;
-    expire(s, client, word, now);
+    expire(s, client, word, deadline, now);
     return c->kill_at > now ? c->kill_at : now + RESOLUTION;
 }
 

@@ -17,8 +17,13 @@ struct ls_client {
     uint64_t interrupted;  /* the request whose handler we interrupted */
     uint64_t kill_at;      /* µs: when patience with the worker ends; 0: no hurry */
     uint64_t linger_until; /* µs: set once only its input is awaited; 0: not yet */
-    uint64_t acknowledged; /* bytes, when the send time was last looked at */
-    uint32_t position;     /* in `active` */
+    struct ls_sending {    /* an answer that took longer than a look */
+        uint64_t deadline; /* µs: what we set when we last looked; another one is a new write's */
+        uint64_t from;     /* µs: when we first looked at this write … */
+        uint64_t base;     /* … and the bytes that the client's side had acknowledged then */
+        uint64_t acknowledged, progress_at; /* at the last look; µs: when it last got on */
+    } sending;
+    uint32_t position; /* in `active` */
 };
 
 /* What both sides see. */

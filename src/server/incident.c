@@ -26,6 +26,7 @@ static bool look_tcp(int fd, const struct ls_slot *slot, struct ls_traffic *t)
                sent == atomic_load(&slot->promised_out);
     t->answered = !t->whole && sent != atomic_load(&slot->settled_out);
     t->asked = received > atomic_load(t->whole ? &slot->promised_in : &slot->settled_in);
+    t->counted = true;
     t->acknowledged = info.tcpi_bytes_acked;
     return true;
 }

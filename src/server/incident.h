@@ -9,7 +9,8 @@ struct ls_traffic {
     bool asked;            /* part of a request has come that was not answered */
     bool answered;         /* part of its answer has been sent */
     bool whole;            /* the worker was still at an answer, but all of it is out */
-    uint64_t acknowledged; /* bytes of ours that the client's side has taken; 0 on Unix sockets */
+    bool counted;          /* the kernel says how much has been acknowledged: not on Unix sockets */
+    uint64_t acknowledged; /* bytes of ours that the client's side has taken */
 };
 
 void ls_traffic_look(const struct luaserve *s, uint32_t client, struct ls_traffic *t);

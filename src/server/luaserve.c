@@ -178,6 +178,8 @@ static void fill_site(struct luaserve *s)
     site->body_timeout = c->limits.body_timeout;
     site->idle_timeout = c->limits.idle_timeout;
     site->send_timeout = c->limits.send_timeout;
+    site->min_rate = c->limits.min_rate;
+    site->min_rate_after = c->limits.min_rate_after;
     site->linger_timeout = LINGER_TIMEOUT;
     site->wall = c->limits.wall;
     site->requests = c->limits.requests_per_client;

@@ -239,7 +239,8 @@ static uint64_t shortest_budget(const struct luaserve *s)
 {
     const struct ls_site *site = &s->site;
     uint64_t shortest = least(site->head_timeout, site->body_timeout);
-    shortest = least(shortest, least(site->idle_timeout, site->send_timeout));
+    shortest = least(shortest, least(site->idle_timeout, ls_site_send_window(site)));
+    shortest = least(shortest, ls_site_allowance(site, 0));
     shortest = least(shortest, least(site->linger_timeout, site->wall));
     for (size_t i = 0; i < ls_router_count(s->router); i++)
         if (ls_router_at(s->router, i)->wall > 0)

@@ -4,7 +4,7 @@
 
 #include "os/sys.h"
 
-enum { FILE_STEP = 1 << 20 }; /* bytes a sendfile, so that a slow client's progress shows */
+enum { STEP = 256 << 10 }; /* bytes at a time, so that a slow client's progress shows */
 
 long ls_transfer_in(int fd, struct ls_engine *e)
 {
@@ -19,9 +19,10 @@ long ls_transfer_in(int fd, struct ls_engine *e)
 
 static long send_bytes(int fd, struct ls_output *out, struct ls_slice ahead)
 {
+    size_t len = ahead.len < STEP ? ahead.len : STEP;
     long sent = ls_output_stretch(out)
-                    ? ls_sys_sendto(fd, ahead.at, ahead.len, MSG_MORE | MSG_NOSIGNAL, NULL, 0)
-                    : ls_sys_write(fd, ahead.at, ahead.len);
+                    ? ls_sys_sendto(fd, ahead.at, len, MSG_MORE | MSG_NOSIGNAL, NULL, 0)
+                    : ls_sys_write(fd, ahead.at, len);
     if (sent > 0)
         ls_output_sent(out, (size_t)sent);
     return sent;
@@ -29,7 +30,7 @@ static long send_bytes(int fd, struct ls_output *out, struct ls_slice ahead)
 
 static long send_file(int fd, struct ls_output *out, struct ls_stretch *stretch)
 {
-    size_t len = stretch->left < FILE_STEP ? (size_t)stretch->left : FILE_STEP;
+    size_t len = stretch->left < STEP ? (size_t)stretch->left : STEP;
     long sent = ls_sys_sendfile(fd, out->file, &stretch->at, len);
     if (sent == 0)
         return -EIO;

@@ -134,11 +134,13 @@ static int meet(struct ls_worker *w, const struct ls_need *need)
 static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need)
 {
     struct ls_worker *w = (struct ls_worker *)d;
-    int err;
-    do
-        err = meet(w, need);
+    int err = meet(w, need);
     while ((err == 0 || err == -EINTR) && need->kind == LS_NEED_OUTPUT &&
-           ls_output_pending(&e->out));
+           ls_output_pending(&e->out)) {
+        if (!enter(d, e, LS_PHASE_SEND, ls_clock_us() + ls_site_send_window(e->site)))
+            return -EPIPE;
+        err = meet(w, need);
+    }
     return err;
 }
 
