@@ -8,6 +8,8 @@ BUILD   ?= build/release
 BIN     ?= luaserve
 PORT    ?= 3000
 CASES   ?=
+SECONDS ?= 600
+TARGETS ?=
 V       ?= # V=1: show the commands
 
 SAY      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
@@ -28,10 +30,12 @@ SRC     := $(foreach l,$(LAYERS),$(wildcard src/$l/*.c))
 ASM     := $(wildcard asm/*.asm)
 LUA     := $(wildcard src/lua/*.lua)
 OBJ     := $(SRC:src/%.c=$(BUILD)/%.o) $(ASM:asm/%.asm=$(BUILD)/asm/%.o)
-UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/unit/*_test.c))
+FUZZ    := $(filter-out replay,$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
+UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/unit/*_test.c)) \
+           $(FUZZ:%=$(BUILD)/unit/fuzz_%_test)
 C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all help deps run test unit spec lint format layers asan tidy clean conformance valgrind bench
+.PHONY: all help deps run test unit spec lint format layers asan fuzz clean conformance valgrind bench
 
 all: $(BIN)
 
@@ -60,6 +64,12 @@ $(BUILD)/unit/%_test: spec/unit/%_test.c $(BUILD)/libluaserve.a
 	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit $(filter-out -Wmissing-prototypes,$(CFLAGS)) -MMD -MP $(LDFLAGS) \
 	    -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS) -lpthread
 
+# A fuzz target without libFuzzer, over its corpus.
+$(BUILD)/unit/fuzz_%_test: spec/fuzz/%.c spec/fuzz/replay.c $(BUILD)/libluaserve.a
+	@mkdir -p $(@D)
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit -DTARGET='"$*"' $(CFLAGS) -MMD -MP $(LDFLAGS) \
+	    -o $@ $(wordlist 1,2,$^) $(BUILD)/libluaserve.a $(LDLIBS)
+
 -include $(OBJ:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
 
 deps: ## install what the build and the tests need (Debian; says what and why)
@@ -86,6 +96,10 @@ spec: all ## the specs over HTTP alone
 
 valgrind: unit-build ## the C tests under valgrind
 	@VALGRIND=1 ./spec/run.sh --unit $(BUILD)
+
+fuzz: ## every fuzz target for SECONDS (600 each): TARGETS="head uri", KEEP=1 keeps new inputs
+	@./spec/deps.sh build fuzz
+	@./spec/fuzz.sh build/fuzz $(SECONDS) $(TARGETS)
 
 asan: ## everything under AddressSanitizer and UBSan (a build of its own)
 	@ASAN_OPTIONS=handle_segv=0:handle_abort=0:detect_stack_use_after_return=0 \

@@ -59,7 +59,11 @@ run_unit() {
   fi
   for test in "$build"/unit/*_test; do
     name=$(basename "$test")
-    if [ ! -x "$test" ] || [ ! -f "spec/unit/$name.c" ]; then continue; fi # a test of old
+    source=spec/unit/$name.c
+    case $name in
+      fuzz_*) source=${name#fuzz_} source=spec/fuzz/${source%_test}.c ;;
+    esac
+    if [ ! -x "$test" ] || [ ! -f "$source" ]; then continue; fi # a test of old
     status=0
     timeout -k 10 "$seconds" "$@" "$test" > "$work/out" || status=$?
     echo "$name: $(tail -n 1 "$work/out")"

@@ -1,15 +1,13 @@
 /* The engine under a driver that has no socket: bytes come from memory, one at a time if asked,
  * and handlers are left at every wait. What it answers must not depend on either. */
+#include "memory.h"
 #include "unit.h"
 #include "valgrind.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "exchange/engine.h"
 #include "lua/handler.h"
 #include "lua/state.h"
 
@@ -39,121 +37,37 @@ static const char script[] =
     "end)\n"
     "app:get('/closed', function() return tostring(CLOSED) end)\n";
 
-struct memory {
-    struct ls_driver driver;
-    struct ls_engine engine;
-    struct ls_slice in;   /* not fed yet */
-    size_t chop;          /* bytes fed, or taken, at a time */
-    struct ls_buffer out; /* taken */
-    unsigned waits[4];    /* by kind of need */
-    unsigned blocked;
-    bool refuse; /* `enter` says that somebody else has the client */
-};
-
 static struct ls_lua *lua;
 static struct ls_site site;
 static struct ls_log silent = { .level = LS_LOG_OFF };
 
-static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase, uint64_t deadline)
-{
-    (void)e, (void)phase, (void)deadline;
-    return !((struct memory *)d)->refuse;
-}
-
-static void feed(struct memory *m)
-{
-    struct ls_slice room = ls_engine_room(&m->engine);
-    size_t len = m->in.len < m->chop ? m->in.len : m->chop;
-    if (len > room.len)
-        len = room.len;
-    if (len > 0)
-        memcpy((char *)room.at, m->in.at, len);
-    m->in = ls_slice_from(m->in, len);
-    ls_engine_received(&m->engine, len);
-}
-
-static void take(struct memory *m)
-{
-    struct ls_slice ahead = ls_output_ahead(&m->engine.out);
-    if (ahead.len > m->chop)
-        ahead.len = m->chop;
-    ls_buffer_slice(&m->out, ahead);
-    ls_output_sent(&m->engine.out, ahead.len);
-}
-
-static int meet(struct memory *m, const struct ls_need *need)
-{
-    m->waits[need->kind]++;
-    switch (need->kind) {
-    case LS_NEED_INPUT:
-        feed(m);
-        break;
-    case LS_NEED_OUTPUT:
-        take(m);
-        break;
-    case LS_NEED_TIME:
-        while (ls_clock_us() < need->until)
-            ;
-        break;
-    default:
-        break;
-    }
-    return 0;
-}
-
-static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need)
-{
-    struct memory *m = (struct memory *)d;
-    (void)e;
-    m->blocked++;
-    return meet(m, need);
-}
-
 static void begin(struct memory *m, const char *input, size_t chop, bool yields)
 {
-    const struct ls_peer peer = { "127.0.0.1", 4711 };
-    *m = (struct memory) { .in = ls_slice_of(input), .chop = chop };
-    m->driver = (struct ls_driver) { enter, block, yields };
-    CHECK_INT(ls_engine_init(&m->engine, &site, &m->driver), 0);
-    ls_engine_open(&m->engine, 1, &peer);
+    CHECK_INT(memory_begin(m, &site, ls_slice_of(input), chop, yields), 0);
 }
 
 static void end(struct memory *m)
 {
     ls_lua_end_connection(lua, &m->engine);
-    ls_engine_free(&m->engine);
-    ls_buffer_free(&m->out);
+    memory_end(m);
 }
 
 static void run(struct memory *m, const char *input, size_t chop, bool yields)
 {
     begin(m, input, chop, yields);
-    for (int steps = 0; steps < 100000; steps++) {
-        struct ls_need need = ls_engine_step(&m->engine);
-        if (need.kind == LS_NEED_END)
-            break;
-        meet(m, &need);
-    }
+    CHECK(memory_run(m, 100000));
     ls_buffer_byte(&m->out, '\0');
-}
-
-/* The date and the id differ from run to run. */
-static void blank(char *text, const char *field)
-{
-    for (char *at = text; (at = strstr(at, field)) != NULL;)
-        for (at += strlen(field); *at && *at != '\r'; at++)
-            *at = '-';
 }
 
 static void same_in_all_ways(const char *input)
 {
     struct memory whole, other;
     run(&whole, input, 1 << 20, false);
-    blank(whole.out.at, "Date: ");
+    memory_blank(whole.out.at, "Date: ");
     for (int yields = 0; yields < 2; yields++) {
         for (size_t chop = 1; chop < 40; chop += 1 + chop / 3) {
             run(&other, input, chop, yields);
-            blank(other.out.at, "Date: ");
+            memory_blank(other.out.at, "Date: ");
             if (strcmp(whole.out.at, other.out.at) != 0)
                 fprintf(stderr, "chop %zu yields %d:\n%s\n---\n%s\n", chop, yields, whole.out.at,
                         other.out.at);
@@ -238,7 +152,7 @@ static void flushes_earlier_answers_before_a_handler_runs(void)
           true);
     struct ls_need need = ls_engine_step(&m.engine);
     for (int i = 0; i < 100 && need.kind != LS_NEED_TIME; i++) {
-        meet(&m, &need);
+        memory_meet(&m, &need);
         need = ls_engine_step(&m.engine);
     }
     CHECK_INT(need.kind, LS_NEED_TIME);
@@ -254,7 +168,7 @@ static void closes_what_a_handler_has_open_when_its_client_goes(void)
     struct memory m;
     begin(&m, "GET /closes HTTP/1.1\r\n" HOST "\r\n", 1 << 20, true);
     struct ls_need need = ls_engine_step(&m.engine);
-    meet(&m, &need);
+    memory_meet(&m, &need);
     CHECK_INT(ls_engine_step(&m.engine).kind, LS_NEED_TIME);
     ls_engine_gone(&m.engine);
     CHECK_INT(ls_engine_step(&m.engine).kind, LS_NEED_END);
@@ -271,13 +185,42 @@ static void sends_nothing_once_somebody_else_has_the_client(void)
     struct ls_need need = ls_engine_step(&m.engine);
     CHECK_INT(need.kind, LS_NEED_INPUT);
     m.refuse = true;
-    meet(&m, &need);
+    memory_meet(&m, &need);
     CHECK_INT(ls_engine_step(&m.engine).kind, LS_NEED_END);
     CHECK_INT(m.out.len, 0);
     end(&m);
 }
 
+/* A byte at a time: what is left of the body's time grows with what has come. */
+static void gives_a_body_time_by_what_has_come(void)
+{
+    struct memory m;
+    struct ls_site slow = site;
+    slow.body_timeout = 3600000000u;
+    slow.min_rate = 2; /* bytes a second */
+    slow.min_rate_after = 5000000;
+    CHECK_INT(memory_begin(&m, &slow,
+                           LS_SLICE("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nabc"),
+                           1, true),
+              0);
+    uint64_t began = ls_clock_us(), taken = 0;
+    for (int i = 0; i < 200 && m.in.len > 0; i++) {
+        struct ls_need need = ls_engine_step(&m.engine);
+        if (need.phase == LS_PHASE_BODY) {
+            uint64_t allowed = m.deadline - taken * 500000 - 5000000;
+            CHECK(allowed >= began && allowed <= ls_clock_us());
+            taken++;
+        }
+        memory_meet(&m, &need);
+    }
+    CHECK_INT(taken, 3);
+    ls_engine_gone(&m.engine);
+    CHECK_INT(ls_engine_step(&m.engine).kind, LS_NEED_END);
+    end(&m);
+}
+
 static const struct unit_test tests[] = {
+    { "gives a body time by what has come of it", gives_a_body_time_by_what_has_come },
     { "answers the same whole and in pieces, blocking and yielding",
       answers_the_same_whole_and_in_pieces },
     { "yields to its driver where it can", yields_to_its_driver_where_it_can },

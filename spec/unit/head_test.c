@@ -1,3 +1,4 @@
+#include "naive_head.h"
 #include "vectors.h"
 
 #include "http/head.h"
@@ -91,6 +92,36 @@ static void gives_the_same_verdict_in_pieces(void)
     vectors_run("spec/vectors/head.txt", 1, run_mutants);
 }
 
+static void compare_with_naive(const struct ls_head *h, int32_t ours, const char *bytes, size_t len)
+{
+    struct ls_field of_naive[COUNT];
+    struct naive n;
+    const char *guarded = vector_guard(bytes, len);
+    long naive = naive_head(&n, &limits, of_naive, guarded, len);
+    bool same = ours > 0 ? naive == ours && naive_same(&n, h) : naive <= 0;
+    if (!same)
+        fprintf(stderr, "%.*s\nours %d, naive %ld\n", (int)len, bytes, (int)ours, naive);
+    CHECK(same);
+}
+
+static void run_against_naive(const struct vector *v)
+{
+    static char bytes[VECTOR_ROOM];
+    struct ls_head h;
+    compare_with_naive(&h, feed(&h, v->input, v->len, v->len, 1), v->input, v->len);
+    for (int i = 0; i < 300 && v->len < 1000; i++) {
+        memcpy(bytes, v->input, v->len);
+        size_t len = vector_mutate(bytes, v->len, &seed);
+        compare_with_naive(&h, feed(&h, bytes, len, len, 1), bytes, len);
+    }
+}
+
+static void agrees_with_a_naive_reader(void)
+{
+    seed = 11;
+    vectors_run("spec/vectors/head.txt", 1, run_against_naive);
+}
+
 static int32_t parse(struct ls_head *h, const char *text)
 {
     return feed(h, text, strlen(text), strlen(text), 1);
@@ -167,6 +198,7 @@ static const struct unit_test tests[] = {
     { "judges the vectors: whole, byte by byte, cut anywhere", judges_the_vectors },
     { "gives mutated heads the same verdict in pieces as at once",
       gives_the_same_verdict_in_pieces },
+    { "agrees with a naive reader, on mutated heads too", agrees_with_a_naive_reader },
     { "takes a request apart", takes_a_request_apart },
     { "finds fields in any case, and only whole names", finds_fields_in_any_case },
     { "remembers nothing after a reset", is_new_after_a_reset },
