@@ -97,6 +97,45 @@ describe("static files", function()
     assert.equal(404, server:get("/fifo").status)
   end)
 
+  it("answers 404 for a device and 403 without permission", function()
+    if not os.execute("mknod '" .. server.dir .. "/www/null' c 1 3 2>/dev/null") then
+      assert.equal(403, server:get("/denied").status) -- only root makes devices, and reads all files
+      return
+    end
+    assert.equal(404, server:get("/null").status)
+  end)
+
+  -- Asks for a file of 50 MB and has read a little of it when `change` runs; all that came.
+  local function read_while(change)
+    local path = server.dir .. "/www/moving.bin"
+    assert(os.execute(string.format("head -c 50000000 /dev/zero | tr '\\0' a > '%s'", path)))
+    local client = server:client()
+    client:send "GET /moving.bin HTTP/1.1\r\nHost: x\r\n\r\n"
+    local head = {}
+    repeat head[#head + 1] = client:receive "*l" until head[#head] == ""
+    assert.truthy(table.concat(head, "\n"):find "Content%-Length: 50000000")
+    local first = client:receive(100000)
+    change(path)
+    local rest, _, partial = client.socket:receive(50000000 - 100000)
+    client:close()
+    return first .. (rest or partial)
+  end
+
+  it("cuts the connection when a file has become shorter, and pads nothing", function()
+    local got = read_while(function(path) os.execute("truncate -s 1000000 '" .. path .. "'") end)
+    assert.is_true(#got < 50000000)
+    assert.equal(200, server:get("/a.css").status)
+  end)
+
+  it("sends the whole of a file that another has taken the place of", function()
+    local got = read_while(function(path)
+      os.execute(string.format("echo new > '%s.tmp' && mv '%s.tmp' '%s'", path, path, path))
+    end)
+    assert.equal(50000000, #got)
+    assert.is_nil(got:find "[^a]")
+    assert.equal("new\n", server:get("/moving.bin").body)
+  end)
+
   it("lets routes go first, and serves a file where a handler says app.next", function()
     assert.equal("from a route", server:get("/both").body)
     assert.equal(404, server:get("/next").status)

@@ -152,6 +152,15 @@ describe("HTTP", function()
       refused(400, "\22\3\1\2\0\1\0\1\252\3\3")
     end)
 
+    it("answers 400 to a TLS hello, and says in the log what that was, once", function()
+      for _ = 1, 3 do
+        assert.equal(400, status("\22\3\1\2\0\1\0\1\252\3\3" .. ("x"):rep(500)))
+      end
+      local log = server:log "speaks TLS"
+      assert.truthy(log)
+      assert.equal(1, select(2, server:log():gsub("speaks TLS", "")))
+    end)
+
     it("answers 400 to chunks that are none", function()
       local chunked = post .. "Transfer-Encoding: chunked\r\n\r\n"
       refused(400, chunked .. "x\r\nabc\r\n0\r\n\r\n" .. next_one)

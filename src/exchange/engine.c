@@ -214,6 +214,19 @@ static void begin_request(struct ls_engine *e)
     ls_request_id(e->site->nonce, e->client, e->seq, e->id);
 }
 
+/* Somebody wrote https:// where http:// was meant: worth a line in the log, once. */
+static void hint_at_tls(const struct ls_engine *e, struct ls_slice input)
+{
+    const char handshake[] = { 0x16, 0x03 };
+    const struct ls_site *site = e->site;
+    if (input.len < 2 || memcmp(input.at, handshake, 2) != 0 || !site->tls_told ||
+        atomic_exchange(site->tls_told, 1) != 0)
+        return;
+    ls_log(site->log, LS_LOG_WARN,
+           "%s %s speaks TLS to a port of plain HTTP (https:// for http://?); not told again", e->id,
+           e->peer.ip);
+}
+
 static bool read_head(struct ls_engine *e, struct ls_need *need)
 {
     struct ls_slice rest = ls_input_rest(&e->in);
@@ -229,6 +242,7 @@ static bool read_head(struct ls_engine *e, struct ls_need *need)
     if (parsed == 0)
         return needs(e, need, LS_NEED_INPUT, rest.len > 0 ? LS_PHASE_HEAD : LS_PHASE_IDLE);
     if (parsed < 0) {
+        hint_at_tls(e, rest);
         ls_answer_refuse(e, -parsed);
         return true;
     }

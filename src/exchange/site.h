@@ -37,6 +37,7 @@ struct ls_site {
     struct ls_handlers handlers;
     const struct ls_log *log;
     uint64_t nonce;                   /* of this server's request ids */
+    _Atomic uint32_t *tls_told;       /* not 0: it was logged that a client spoke TLS to us */
     const _Atomic uint32_t *draining; /* not 0: connections end after the answer they are at */
 };
 

@@ -28,6 +28,7 @@ struct ls_client {
 
 /* What both sides see. */
 struct ls_shared {
+    _Atomic uint32_t tls_told; /* see struct ls_site */
     _Atomic uint32_t draining; /* workers close after the response they are at */
     struct ls_slot slots[];
 };

@@ -320,6 +320,7 @@ static int prepare(struct luaserve *s, uint64_t mask)
         err = watch_all(s);
     if (err < 0)
         return err;
+    s->site.tls_told = &s->clients.shared->tls_told;
     s->site.draining = &s->clients.shared->draining;
     s->shortest = shortest_budget(s);
     ls_lua_settle(s->lua);
