@@ -10,6 +10,7 @@ PORT    ?= 3000
 CASES   ?=
 SECONDS ?= 600
 TARGETS ?=
+MINUTES ?= 30
 V       ?= # V=1: show the commands
 
 SAY      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
@@ -119,11 +120,27 @@ $(BUILD)/null: bench/null.asm asm/abi.inc asm/nr.inc
 	@mkdir -p $(@D)
 	$(call SAY,NASM,$<)$(NASM) $(NFLAGS) -o $@.o $< && ld -z noexecstack -o $@ $@.o
 
-bench: all $(BUILD)/null ## requests a second beside a server that parses nothing
+$(BUILD)/parser: bench/parser.c spec/unit/naive_head.h $(BUILD)/libluaserve.a
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit $(CFLAGS) -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS)
+
+bench: all $(BUILD)/null $(BUILD)/parser ## requests a second beside a server that parses nothing; the parser
+	@$(BUILD)/parser
 	@./bench/run.sh ./$(BIN) $(BUILD)/null
 
 conformance: all ## HTTP cases from public suites: make conformance CASES=dir
 	@./spec/conformance.sh ./$(BIN) "$(CASES)"
+
+clients: all ## curl, wget, Python, Node and Chromium against the server, as far as they are installed
+	@./spec/clients.sh ./$(BIN)
+
+slow: all ## slowhttptest's attacks, with an innocent client beside them
+	@./spec/slow.sh ./$(BIN)
+
+soak: all ## a mixed load for MINUTES (30), then: nothing left, nothing grown
+	@./spec/soak.sh ./$(BIN) $(MINUTES)
+
+check-all: ## all of it, for hours: CI, sanitizers, valgrind, long fuzzing, attacks, soak
+	@ALL=1 CASES="$(CASES)" ./.ci/run
 
 clean:
 	rm -rf build luaserve

@@ -223,8 +223,8 @@ static void hint_at_tls(const struct ls_engine *e, struct ls_slice input)
         atomic_exchange(site->tls_told, 1) != 0)
         return;
     ls_log(site->log, LS_LOG_WARN,
-           "%s %s speaks TLS to a port of plain HTTP (https:// for http://?); not told again", e->id,
-           e->peer.ip);
+           "%s %s speaks TLS to a port of plain HTTP (https:// for http://?); not told again",
+           e->id, e->peer.ip);
 }
 
 static bool read_head(struct ls_engine *e, struct ls_need *need)
