@@ -36,7 +36,8 @@ UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/un
            $(FUZZ:%=$(BUILD)/unit/fuzz_%_test)
 C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all help deps run test unit spec lint format layers asan fuzz clean conformance valgrind bench
+.PHONY: all help deps run test unit spec lint format layers asan fuzz clean conformance valgrind bench \
+        clients slow soak check-all
 
 all: $(BIN)
 
