@@ -5,13 +5,7 @@
 set -euo pipefail
 
 bin=$(realpath "$1")
-work=$(mktemp -d)
-pid=''
-cleanup() {
-  [ -z "$pid" ] || kill "$pid" 2> /dev/null || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
+. spec/server.sh
 cd "$work"
 
 mkdir -p www/list scripts
@@ -56,11 +50,7 @@ run().then(o => { document.getElementById("out").textContent = "result " + JSON.
 </script>
 HTML
 
-mkfifo ready
-"$bin" config.lua > ready 2> log &
-pid=$!
-read -r line < ready
-url=http://127.0.0.1:${line##*:}
+serve "$bin"
 
 passed=0 failed=0
 check() { # WHAT COMMAND...
@@ -156,10 +146,7 @@ if here chromium; then
     --dump-dom $url/browser.html 2> chromium.log | tee dom | grep -q "result {" && ! grep -q false dom || { cat dom; false; }'
 fi
 
-check "the server is as well as before" kill -0 "$pid"
-kill "$pid"
-wait "$pid" || { echo "FAILED: the server ended with status $?"; failed=$((failed + 1)); }
-pid=''
+stop || failed=$((failed + 1))
 if grep -E 'ERROR|died' log; then failed=$((failed + 1)); fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -10,15 +10,7 @@ if [ -z "$cases" ] || [ ! -f "$cases/run.py" ]; then
   exit 0
 fi
 
-work=$(mktemp -d)
-pid=''
-cleanup() {
-  [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+. spec/server.sh
 
 python3 "$cases/run.py" --www "$work/root/www" --make-www > /dev/null
 mkdir "$work/scripts"
@@ -35,11 +27,7 @@ return {
 }
 LUA
 
-mkfifo "$work/ready"
-"$bin" "$work/config.lua" > "$work/ready" &
-pid=$!
-read -r line < "$work/ready"
-port=${line##*:}
+serve "$bin"
 
 passed=0 failed=0
 for chop in 0 7 1; do
@@ -52,8 +40,6 @@ for chop in 0 7 1; do
   echo "chop $chop: $(grep '^must-failures' "$work/out" || echo 'the runner failed')"
   passed=$((passed + ${good:-0})) failed=$((failed + ${musts:-1}))
 done
-kill "$pid"
-wait "$pid" || { echo "FAILED: the server ended with status $?"; failed=$((failed + 1)); }
-pid=''
+stop || failed=$((failed + 1))
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of what the build and the tests need (Debian and its relatives).
 #
-#   spec/deps.sh [build] [test] [fuzz]      without an argument build and test
+#   spec/deps.sh [build] [test] [fuzz] [deep]      without an argument build and test
 #
 # Says what it installs and why; says nothing when nothing is missing. Without the right to
 # install it names what is missing and exits 1.
@@ -26,6 +26,9 @@ test  curl             a second opinion on HTTP
 test  strace           the specs that look at syscalls
 test  procps           pgrep: the specs that count processes
 test  clang-format     checks how the C is formatted
+deep  valgrind         the C tests once more
+deep  wrk              load, for the soak and the benchmark
+deep  slowhttptest     attacks by slowness
 fuzz  clang            compiles the fuzz targets
 fuzz  libclang-rt-dev  libFuzzer and the sanitizers
 LIST
@@ -34,8 +37,8 @@ LIST
 [ $# -gt 0 ] || set -- build test
 for group in "$@"; do
   case $group in
-    build | test | fuzz) ;;
-    *) echo "usage: spec/deps.sh [build] [test] [fuzz]" >&2; exit 64 ;;
+    build | test | fuzz | deep) ;;
+    *) echo "usage: spec/deps.sh [build] [test] [fuzz] [deep]" >&2; exit 64 ;;
   esac
 done
 

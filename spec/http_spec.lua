@@ -12,6 +12,9 @@ local scripts = {
     app:get("/thing/", function() return "thing" end)
     app:get("/bare", function() return "bare" end)
     app:delete("/bare", function() return 204 end)
+    app:get("/no-content", function() return { status = 204, text = "dropped" } end)
+    app:get("/not-modified", function() return { status = 304, text = "dropped" } end)
+    app:get("/no-stream", function(_, res) res.status = 204 res:write "dropped" end)
   ]],
 }
 
@@ -94,6 +97,18 @@ describe("HTTP", function()
       local raw = server:raw "HEAD /page.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
       assert.truthy(raw:find "\r\nContent%-Length: 7\r\n")
       assert.equal("\r\n\r\n", raw:sub(-4))
+    end)
+
+    it("sends no content with 204 and 304, whatever a handler says", function()
+      for path, code in pairs { ["/no-content"] = "204", ["/not-modified"] = "304", ["/no-stream"] = "204" } do
+        local answer = server:raw("GET " .. path .. " HTTP/1.1\r\nHost: x\r\n\r\n" ..
+          "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        local head, rest = answer:match "^(.-\r\n)\r\n(.*)$"
+        assert.truthy(head:find("^HTTP/1.1 " .. code), path)
+        assert.is_nil(head:find "Content%-Length", path)
+        assert.is_nil(head:find "Transfer%-Encoding", path)
+        assert.truthy(rest:find "^HTTP/1.1 200 ", path)
+      end
     end)
 
     it("answers 405 with Allow where other methods are known", function()

@@ -9,13 +9,7 @@ command -v slowhttptest > /dev/null || {
   echo "slow: skipped, not installed: slowhttptest (Debian: apt install slowhttptest)"
   exit 0
 }
-work=$(mktemp -d)
-pid=''
-cleanup() {
-  [ -z "$pid" ] || kill "$pid" 2> /dev/null || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
+. spec/server.sh
 cd "$work"
 ulimit -n "$(ulimit -Hn)"
 
@@ -24,11 +18,7 @@ head -c 3000000 /dev/zero > www/large.bin
 echo 'require "luaserve":post("/body", function(req) return tostring(#req:body()) end)' > scripts/app.lua
 echo page > www/page.txt
 echo 'return { host = "127.0.0.1", port = 0, log = { level = "error" } }' > config.lua
-mkfifo ready
-"$bin" config.lua > ready &
-pid=$!
-read -r line < ready
-url=http://127.0.0.1:${line##*:}
+serve "$bin"
 
 passed=0 failed=0
 attack() { # NAME ARGUMENTS...
@@ -53,8 +43,6 @@ attack "slow bodies" -B -i 5 -s 8192 -t POST -u "$url/body" -x 24
 attack "slow reading" -X -w 64 -y 128 -n 2 -z 16 -k 3 -u "$url/large.bin"
 attack "ranges" -R -a 1 -b 3000 -t GET -u "$url/large.bin"
 
-kill "$pid"
-wait "$pid" || { echo "FAILED: the server ended with status $?"; failed=$((failed + 1)); }
-pid=''
+stop || failed=$((failed + 1))
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

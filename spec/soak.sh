@@ -7,13 +7,7 @@ set -euo pipefail
 
 bin=$(realpath "$1") minutes=${2:-30}
 command -v wrk > /dev/null || { echo "soak: skipped, not installed: wrk"; exit 0; }
-work=$(mktemp -d)
-pid='' jobs=''
-cleanup() {
-  for p in $jobs $pid; do kill "$p" 2> /dev/null || true; done
-  rm -rf "$work"
-}
-trap cleanup EXIT
+. spec/server.sh
 cd "$work"
 
 mkdir -p www scripts
@@ -33,11 +27,7 @@ return { host = "127.0.0.1", port = 0, compress = true, listing = true,
   limits = { wall = "300ms", memory = "8M", head_timeout = "2s", idle_timeout = "5s" },
   log = { level = "off" } }
 LUA
-mkfifo ready
-"$bin" config.lua > ready &
-pid=$!
-read -r line < ready
-address=${line##*/} url=http://127.0.0.1:${line##*:}
+serve "$bin"
 
 memory() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status"; } # KiB
 descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
@@ -48,7 +38,6 @@ until [ "$(children)" -eq 0 ]; do sleep 0.2; done
 before=$(memory) fds=$(descriptors) end=$((SECONDS + minutes * 60))
 
 bad_clients() {
-  local port=${address##*:}
   while [ $SECONDS -lt $end ]; do
     for path in loop grow crash stream none text.txt; do
       curl -s -m 3 -o /dev/null --compressed "$url/$path" || true
@@ -83,8 +72,6 @@ check "descriptors are left: $fds before, $(descriptors) now" [ "$(descriptors)"
 check "the supervisor has grown" [ "$after" -le $((before + before / 10)) ]
 check "good clients saw errors" [ "$(grep -c 'Socket errors\|Non-2xx' wrk.log || true)" -eq 0 ]
 check "it does not serve" [ "$(curl -s -m 5 "$url/hello")" = hello ]
-kill "$pid"
-check "it did not end well" wait "$pid"
-pid=''
+check "it did not end well" stop
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

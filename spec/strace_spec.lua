@@ -89,6 +89,32 @@ describe("the syscalls", function()
     assert.truthy(trace_of(third):find(literal "\"GET /pid HTTP/1.1"))
   end)
 
+  it("put the answers to pipelined requests for files into one write", function()
+    local server = spec.start {
+      wrap = "strace -ff -qq -e trace=read,write,writev -o " .. traces,
+      env = env,
+      www = { ["a.txt"] = "first", ["b.txt"] = "second" },
+    }
+    local client = server:client()
+    client:send("GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /none HTTP/1.1\r\nHost: x\r\n\r\n" ..
+      "GET /b.txt HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert.equal("first", client:receive_response().body)
+    assert.equal(404, client:receive_response().status)
+    assert.equal("second", client:receive_response().body)
+    client:close()
+    assert.equal(0, server:stop())
+    local writes, supervisor = 0, tostring(server.pid)
+    for path in io.popen("ls " .. traces .. ".*"):lines() do
+      local pid = path:match "(%d+)$"
+      if pid ~= supervisor then
+        local text = trace_of(pid)
+        writes = writes + select(2, text:gsub("write%(%d+, \"HTTP/1", ""))
+        if text:find "HTTP/1" then assert.truthy(text:find "read%(%d+, \"GET /a") end
+      end
+    end
+    assert.equal(1, writes)
+  end)
+
   it("show the port in network byte order", function()
     local server = spec.start()
     local port = server.port

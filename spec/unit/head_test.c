@@ -33,6 +33,8 @@ static int32_t feed(struct ls_head *h, const char *bytes, size_t len, size_t fir
     ls_head_reset(h);
     for (size_t n = first < len ? first : len; result == 0; n = n + step < len ? n + step : len) {
         result = ls_head_parse(h, &limits, vector_guard(bytes, n), n);
+        if (result == 0) /* no byte is looked for again */
+            CHECK_INT(h->seen, n);
         if (n == len)
             break;
     }
