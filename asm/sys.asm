@@ -49,11 +49,13 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
 
            STUB clone
            STUB wait4
+           STUB waitid
            STUB kill
            STUB rt_sigqueueinfo
            STUB rt_sigaction, r10d
            STUB rt_sigprocmask, r10d
            STUB getpid
+           STUB getppid
            STUB setpgid
            STUB prctl
            STUB prlimit64

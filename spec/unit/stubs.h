@@ -43,8 +43,9 @@ static const struct stub stubs[] = {
     S(writev),        S(dup),           S(dup3),          S(fcntl),
     S(close),         S(close_range),   S(ppoll),         S(epoll_create1),
     S(epoll_ctl),     S(epoll_pwait),   S(mmap),          S(munmap),
-    P(clone),           P(wait4),           P(kill),            P(rt_sigqueueinfo),
-    P(rt_sigaction),    P(rt_sigprocmask),  P(signalfd4),       P(getpid),
+    P(clone),           P(wait4),           P(waitid),          P(kill),
+    P(rt_sigqueueinfo), P(rt_sigaction),    P(rt_sigprocmask),  P(signalfd4),
+    P(getpid),          P(getppid),
     P(setpgid),         P(prctl),           P(prlimit64),       P(get_robust_list),
     P(set_robust_list), P(futex),           P(getrandom),       P(exit_group),
 };

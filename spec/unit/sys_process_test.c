@@ -26,10 +26,16 @@ static void clone_and_wait4_carry_tids_and_status(void)
     CHECK_INT(here, pid);
     CHECK_INT(there, 0);
     CHECK_INT(ls_sys_setpgid(CLOSED, -1), -EINVAL);
+    siginfo_t info = { .si_signo = 0 };
+    CHECK_INT(ls_sys_waitid(P_PID, pid, &info, WEXITED | WNOWAIT, NULL), 0);
+    CHECK_INT(info.si_pid, pid);
+    CHECK_INT(info.si_status, 42);
     CHECK_INT(ls_sys_wait4(pid, &status, 0, &usage), pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
     CHECK(usage.ru_minflt > 0);
     CHECK_FAILS(ls_sys_wait4(-1, &status, 0, NULL), ECHILD);
+    CHECK_FAILS(ls_sys_waitid(P_ALL, 0, &info, WEXITED, NULL), ECHILD);
+    CHECK_INT(ls_sys_getppid(), getppid());
     if (!under_valgrind())
         CHECK_FAILS(ls_sys_clone(CLONE_THREAD, NULL, NULL, NULL, 0), EINVAL);
 }

@@ -41,11 +41,11 @@ static const struct name calls[] = {
     CALL(write),           CALL(writev),          CALL(dup),             CALL(dup3),
     CALL(fcntl),           CALL(close),           CALL(close_range),     CALL(ppoll),
     CALL(epoll_create1),   CALL(epoll_ctl),       CALL(epoll_pwait),     CALL(clone),
-    CALL(wait4),           CALL(kill),            CALL(rt_sigqueueinfo), CALL(rt_sigaction),
-    CALL(rt_sigprocmask),  CALL(signalfd4),       CALL(getpid),          CALL(setpgid),
-    CALL(prctl),           CALL(prlimit64),       CALL(get_robust_list), CALL(set_robust_list),
-    CALL(futex),           CALL(getrandom),       CALL(mmap),            CALL(munmap),
-    CALL(exit_group),
+    CALL(wait4),           CALL(waitid),          CALL(kill),            CALL(rt_sigqueueinfo),
+    CALL(rt_sigaction),    CALL(rt_sigprocmask),  CALL(signalfd4),       CALL(getpid),
+    CALL(getppid),         CALL(setpgid),         CALL(prctl),           CALL(prlimit64),
+    CALL(get_robust_list), CALL(set_robust_list), CALL(futex),           CALL(getrandom),
+    CALL(mmap),            CALL(munmap),          CALL(exit_group),
 };
 
 static const struct name errors[] = {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <time.h>
 #include "os/sys.h"
@@ -149,6 +150,8 @@ static int open_socket(const struct ls_address *address)
     if (fd < 0)
         return fd;
     int err = family == AF_UNIX ? 0 : switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
+    if (err == 0 && family != AF_UNIX) /* accepted sockets have it too */
+        err = switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
     if (err == 0 && family == AF_INET6)
         err = switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
     if (err < 0)

@@ -45,12 +45,34 @@ void ls_process_exit(int status)
     ls_sys_exit_group(status);
 }
 
-void ls_process_default_signals(void)
+static void on_pipe(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info, (void)context;
+}
+
+void ls_process_worker_signals(void)
 {
     const uint64_t none = 0;
     ls_sys_on_signal(SIGCHLD, NULL, 0);
-    ls_sys_on_signal(SIGPIPE, NULL, 0);
+    ls_sys_on_signal(SIGPIPE, on_pipe, SA_RESTART);
     ls_sys_rt_sigprocmask(SIG_SETMASK, &none, NULL); /* last: what was pending finds the default */
+}
+
+void ls_process_take_signals(struct ls_signals *before)
+{
+    const uint64_t all = UINT64_MAX;
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &all, &before->mask);
+    ls_sys_rt_sigaction(SIGCHLD, NULL, &before->child);
+    ls_sys_rt_sigaction(SIGPIPE, NULL, &before->pipe);
+    ls_sys_on_signal(SIGCHLD, NULL, 0);
+    ls_sys_on_signal(SIGPIPE, on_pipe, SA_RESTART);
+}
+
+void ls_process_restore_signals(const struct ls_signals *before)
+{
+    ls_sys_rt_sigaction(SIGCHLD, &before->child, NULL);
+    ls_sys_rt_sigaction(SIGPIPE, &before->pipe, NULL);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &before->mask, NULL);
 }
 
 int64_t ls_process_raise_descriptors(void)

@@ -7,8 +7,7 @@
 #ifndef LS_OS_PROCESS_H
 #define LS_OS_PROCESS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "os/sys.h"
 
 struct ls_fork { /* what this process's libc keeps where; found once, good for every child */
     int *tid;
@@ -29,8 +28,20 @@ int ls_fork(const struct ls_fork *f, unsigned long flags);
  * gcov's counters are written as well.) */
 _Noreturn void ls_process_exit(int status);
 
-/* Every signal unblocked, and SIGCHLD and SIGPIPE as a new program finds them (SIG_DFL). */
-void ls_process_default_signals(void);
+/* Every signal unblocked, SIGCHLD as a new program finds it (SIG_DFL), SIGPIPE without effect, as
+ * above. */
+void ls_process_worker_signals(void);
+
+/* What a process that forks must have of its signals, however it was started: SIGCHLD at its
+ * default (else the kernel reaps by itself, or somebody's handler does), SIGPIPE without effect
+ * (a handler: programs that are started have the default again), and all others blocked.
+ * *before: what there was, to be restored. */
+struct ls_signals {
+    struct ls_sigaction child, pipe;
+    uint64_t mask;
+};
+void ls_process_take_signals(struct ls_signals *before);
+void ls_process_restore_signals(const struct ls_signals *before);
 
 /* The soft limit of open descriptors raised to the hard one. The limit in force, or -errno. */
 int64_t ls_process_raise_descriptors(void);

@@ -77,12 +77,14 @@ int ls_sys_epoll_pwait(int epoll, struct epoll_event *events, int count, int tim
 int ls_sys_clone(unsigned long flags, void *stack, int *parent_tid, int *child_tid,
                  unsigned long tls);
 int ls_sys_wait4(int pid, int *status, int options, struct rusage *usage);
+int ls_sys_waitid(int type, int id, siginfo_t *info, int options, struct rusage *usage);
 int ls_sys_kill(int pid, int signal);
 int ls_sys_rt_sigqueueinfo(int pid, int signal, const siginfo_t *info);
 int ls_sys_rt_sigaction(int signal, const struct ls_sigaction *action, struct ls_sigaction *old);
 int ls_sys_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old);
 int ls_sys_signalfd4(int fd, const uint64_t *mask, int flags);
 int ls_sys_getpid(void);
+int ls_sys_getppid(void);
 int ls_sys_setpgid(int pid, int group);
 int ls_sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
                  unsigned long a5);
