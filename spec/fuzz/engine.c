@@ -43,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     converse(&pieces, in, data[0] % 32 + 1u, true);
     without_continue(&whole.out);
     without_continue(&pieces.out);
-    memory_blank(whole.out.at, "Date: ");
-    memory_blank(pieces.out.at, "Date: ");
+    memory_blank(&whole.out, "Date: ");
+    memory_blank(&pieces.out, "Date: ");
     FUZZ_CHECK(whole.out.len == pieces.out.len);
     FUZZ_CHECK(memcmp(whole.out.at, pieces.out.at, whole.out.len) == 0);
     memory_end(&whole);

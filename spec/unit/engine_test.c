@@ -63,11 +63,11 @@ static void same_in_all_ways(const char *input)
 {
     struct memory whole, other;
     run(&whole, input, 1 << 20, false);
-    memory_blank(whole.out.at, "Date: ");
+    memory_blank(&whole.out, "Date: ");
     for (int yields = 0; yields < 2; yields++) {
         for (size_t chop = 1; chop < 40; chop += 1 + chop / 3) {
             run(&other, input, chop, yields);
-            memory_blank(other.out.at, "Date: ");
+            memory_blank(&other.out, "Date: ");
             if (strcmp(whole.out.at, other.out.at) != 0)
                 fprintf(stderr, "chop %zu yields %d:\n%s\n---\n%s\n", chop, yields, whole.out.at,
                         other.out.at);

@@ -129,10 +129,11 @@ static inline void memory_end(struct memory *m)
 }
 
 /* The value of a field that differs from run to run, as dashes. */
-static inline void memory_blank(char *text, const char *field)
+static inline void memory_blank(struct ls_buffer *out, const char *field)
 {
-    for (char *at = text; (at = strstr(at, field)) != NULL;)
-        for (at += strlen(field); *at && *at != '\r'; at++)
+    char *at = out->at, *end = out->at + out->len;
+    while ((at = memmem(at, (size_t)(end - at), field, strlen(field))) != NULL)
+        for (at += strlen(field); at < end && *at != '\r'; at++)
             *at = '-';
 }
 
