@@ -14,6 +14,7 @@ local scripts = {
     app:delete("/bare", function() return 204 end)
     app:get("/no-content", function() return { status = 204, text = "dropped" } end)
     app:get("/not-modified", function() return { status = 304, text = "dropped" } end)
+    app:post("/change", function(req, res) req:body() res:write "not out yet" error "so this is a 500" end)
     app:get("/no-stream", function(_, res) res.status = 204 res:write "dropped" end)
   ]],
 }
@@ -208,6 +209,16 @@ describe("HTTP", function()
       assert.equal("", client:receive "*l")
       client:send "abc"
       assert.equal("abc", client:receive_response().body)
+      client:close()
+    end)
+
+    it("sends a clean 500 though a 100 went before", function()
+      local client = server:client()
+      client:send "POST /change HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+      assert.equal("HTTP/1.1 100 Continue", client:receive "*l")
+      client:send "ab"
+      client:receive "*l"
+      assert.equal(500, client:receive_response().status)
       client:close()
     end)
 

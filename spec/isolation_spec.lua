@@ -1,4 +1,5 @@
 -- One client cannot hurt another: budgets, deaths, and what their client is told.
+local socket = require "socket"
 local spec = require "luaserve.spec"
 
 local crash = [[
@@ -45,6 +46,8 @@ local source = "local app = require 'luaserve'\n" .. crash .. [[
   app:get("/stream-sleep", short, function(_, res)
     for i = 1, 4 do res:write(i .. " "); res:flush(); app.sleep("100ms") end
   end)
+  app:post("/stream-body", function(req, res) begin(res); return req:body() end)
+  app:get("/stream-exit", function(_, res) begin(res); os.exit(3) end)
   app:get("/stream-gone", function(_, res) begin(res); app.sleep(30) end)
   app:get("/stream-error", function(_, res) res:write "part"; error "late, but nothing is out" end)
   app:get("/swallow", short, function()
@@ -174,6 +177,7 @@ describe("isolation", function()
         local answer = server:raw("GET " .. path .. " HTTP/1.1\r\nHost: x\r\n\r\n", { half_close = false })
         assert.truthy(answer == "" or answer:find("part", 1, true))
         assert.is_nil(answer:find("\r\n0\r\n\r\n", 1, true))
+        assert.equal(1, select(2, answer:gsub("HTTP/1.1", "")))
       end)
     end
 
@@ -263,12 +267,51 @@ describe("isolation", function()
       client:close()
     end)
 
+    it("sees a reset, and no second answer, when one has begun", function()
+      local client = server:client()
+      client:send "POST /stream-body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
+      local all, message, some = client.socket:receive "*a"
+      client:close()
+      assert.equal("closed", message or "closed")
+      assert.is_nil((all or some):find("HTTP/1.1 408", 1, true))
+    end)
+
+    it("is told of a time-out what fits its own request, not the one before", function()
+      local client = server:client()
+      client:send "HEAD /ok HTTP/1.1\r\nHost: x\r\n\r\nGET /other HT"
+      assert.equal(200, client:receive_response("HEAD").status)
+      local response = client:receive_response()
+      assert.equal(408, response.status)
+      assert.truthy(response.body:find("408", 1, true))
+      client:close()
+    end)
+
+    it("may go on sending for a while, and reads its 408", function()
+      local client = server:client()
+      client:send "GET /ok HTTP/1.1\r\nHo"
+      assert.equal(client.socket, socket.select({ client.socket }, nil, 5)[1]) -- answered
+      for _ = 1, 3 do client:send "more and more" end
+      assert.equal(408, client:receive_response().status)
+      client:close()
+    end)
+
     it("is answered 408 in the middle of a body", function()
       local client = server:client()
       client:send "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
       assert.equal(408, client:receive_response().status)
       client:close()
     end)
+  end)
+
+  it("tears a stream on a Unix socket, and puts no second answer behind it", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local other = spec.start { config = { listen = { "unix:" .. path } }, scripts = { ["app.lua"] = source } }
+    local answer = io.popen("curl -s -i --raw -m 5 --unix-socket " .. path .. " http://x/stream-exit"):read "a"
+    assert.truthy(answer:find("part", 1, true))
+    assert.equal(1, select(2, answer:gsub("HTTP/1.1", "")))
+    assert.is_nil(answer:find("\r\n0\r\n", 1, true))
+    other:stop()
   end)
 
   it("leaves no child and no descriptor behind", function()

@@ -68,13 +68,16 @@ describe("the syscalls", function()
     local follows = reader(trace_of(supervisor))
     local name = "{sa_family=AF_INET, sin_port=htons%(%d+%), sin_addr=inet_addr%(\"127%.0%.0%.1\"%)}"
     local listener = follows "socket%(AF_INET, SOCK_STREAM[^)]*%)%s+= (%d+)"
+    follows("setsockopt%(" .. listener .. ", SOL_TCP, TCP_NODELAY, %[1%], 4%)%s+= 0")
     follows("bind%(" .. listener .. ", " .. name .. ", 16%)%s+= 0")
     follows("listen%(" .. listener .. ", 4096%)%s+= 0")
     local client = follows("accept4%(%d+, " .. name .. ", %[[^]]*%], SOCK_CLOEXEC%)%s+= (%d+)")
+    -- Where descriptors were inherited, the socket is moved up, out of the workers' sight.
+    client = trace_of(supervisor):match("fcntl%(" .. client .. ", F_DUPFD_CLOEXEC, %d+%)%s+= (%d+)") or client
     follows("clone%(child_stack=NULL, flags=[^)]*SIGCHLD[^)]*%)%s+= " .. first .. "\n")
     follows("accept4%(%d+, " .. name)
     follows("clone%([^)]*%)%s+= " .. second .. "\n")
-    follows("wait4%(%-1, [^\n]*= " .. first .. "\n")
+    follows("wait4%(" .. first .. ", [^\n]*= " .. first .. "\n")
     follows("close%(" .. client .. "%)%s+= 0")
 
     local worker = reader(trace_of(first))

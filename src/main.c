@@ -191,10 +191,22 @@ static int has_argument(int argc, char **argv, const char *wanted)
     return 0;
 }
 
+/* Whoever started us without standard input, output or error: nothing else may take their place,
+ * or what is meant for people would be written into it. */
+static void fill_standard_descriptors(void)
+{
+    FILE *file = fopen("/dev/null", "r+");
+    while (file && fileno(file) <= 2) /* stays open */
+        file = fopen("/dev/null", "r+");
+    if (file)
+        fclose(file);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = { .task = SERVE };
     struct luaserve_error error = { .code = LUASERVE_OK };
+    fill_standard_descriptors();
     if (has_argument(argc, argv, "--help"))
         return fputs(usage, stdout) < 0;
     if (has_argument(argc, argv, "--version"))

@@ -70,6 +70,7 @@ void ls_buffer_printf(struct ls_buffer *b, const char *format, ...)
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    b->failed |= len < 0;
     if (len >= 0 && ls_buffer_reserve(b, (size_t)len + 1) == 0) {
         vsnprintf(b->at + b->len, (size_t)len + 1, format, again);
         b->len += (size_t)len;

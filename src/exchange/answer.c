@@ -183,6 +183,13 @@ void ls_answer_refuse(struct ls_engine *e, int status)
     ls_answer_page(e, status, NULL);
 }
 
+static enum ls_pieces pieces_of(const struct ls_engine *e, int status)
+{
+    if (e->head.method == LS_HEAD || !ls_status_has_content(status))
+        return LS_PIECES_DROPPED;
+    return e->head.minor > 0 ? LS_PIECES_CHUNKED : LS_PIECES_PLAIN;
+}
+
 int ls_answer_stream(struct ls_engine *e, int status)
 {
     size_t before = e->out.bytes.len;
@@ -194,6 +201,7 @@ int ls_answer_stream(struct ls_engine *e, int status)
     ls_response_head(&e->response, &f, &e->out.bytes);
     if (e->out.bytes.failed)
         return rolled_back(e, before);
+    e->pieces = pieces_of(e, status);
     e->streaming = e->answering = true;
     return 0;
 }
@@ -202,21 +210,19 @@ int ls_answer_piece(struct ls_engine *e, struct ls_slice piece)
 {
     struct ls_buffer *out = &e->out.bytes;
     size_t before = out->len;
-    if (piece.len == 0 || e->head.method == LS_HEAD)
+    if (piece.len == 0 || e->pieces == LS_PIECES_DROPPED)
         return 0;
-    if (e->head.minor > 0) {
+    if (e->pieces == LS_PIECES_CHUNKED)
         ls_buffer_printf(out, "%zx\r\n", piece.len);
-        ls_buffer_slice(out, piece);
+    ls_buffer_slice(out, piece);
+    if (e->pieces == LS_PIECES_CHUNKED)
         ls_buffer_append(out, "\r\n", 2);
-    } else {
-        ls_buffer_slice(out, piece);
-    }
     return out->failed ? rolled_back(e, before) : 0;
 }
 
 int ls_answer_end(struct ls_engine *e)
 {
-    if (e->head.minor > 0 && e->head.method != LS_HEAD)
+    if (e->pieces == LS_PIECES_CHUNKED)
         ls_buffer_text(&e->out.bytes, "0\r\n\r\n");
     if (e->out.bytes.failed)
         return -ENOMEM;

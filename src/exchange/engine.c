@@ -105,7 +105,7 @@ void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_pha
                         uint64_t until)
 {
     e->need = (struct ls_need) { kind, phase, until };
-    e->flushed |= kind == LS_NEED_OUTPUT;
+    e->flushed |= kind == LS_NEED_OUTPUT && e->answering;
     if (kind == LS_NEED_TIME) {
         if (e->streaming) /* a stream may pause as long as it likes */
             enter(e, LS_PHASE_HANDLER, 0);
@@ -313,6 +313,7 @@ static void next_request(struct ls_engine *e)
     ls_head_reset(&e->head);
     ls_response_reset(&e->response);
     e->begun = false;
+    e->phase = LS_PHASE_START; /* what comes now is entered anew, though it be IDLE after IDLE */
     e->state = LS_ENGINE_READ;
 }
 

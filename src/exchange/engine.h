@@ -46,6 +46,12 @@ struct ls_driver {
                     cannot be left */
 };
 
+enum ls_pieces {                    /* what becomes of the pieces of a stream */
+                 LS_PIECES_DROPPED, /* to HEAD, or with a status without content */
+                 LS_PIECES_CHUNKED,
+                 LS_PIECES_PLAIN /* up to the end of the connection */
+};
+
 enum ls_engine_state {
     LS_ENGINE_READ,     /* a head */
     LS_ENGINE_DISPATCH, /* to whoever answers */
@@ -92,6 +98,7 @@ struct ls_engine {
     char *store; /* decoded target */
     size_t store_cap;
     enum ls_engine_state state;
+    enum ls_pieces pieces;
     bool gone, torn; /* read-only: see ls_engine_gone, ls_engine_tear */
     bool eof, begun, parsed, keep, answering, streaming, flushed, continued;
     uint64_t drained;
@@ -105,7 +112,7 @@ void ls_engine_free(struct ls_engine *e);
 /* Goes on until something is needed. After LS_NEED_END it is not called again. */
 struct ls_need ls_engine_step(struct ls_engine *e);
 
-/* INPUT: where the bytes go (never empty), and how many came (0: the end of input). */
+/* INPUT: where the bytes go (empty only when memory is short), and how many came (0: the end of input). */
 struct ls_slice ls_engine_room(struct ls_engine *e);
 void ls_engine_received(struct ls_engine *e, size_t len);
 void ls_engine_gone(struct ls_engine *e); /* the connection broke: nothing can be sent any more */

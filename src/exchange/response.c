@@ -54,6 +54,8 @@ int ls_response_field(struct ls_response *r, struct ls_slice name, struct ls_sli
 bool ls_response_has(const struct ls_response *r, struct ls_slice name)
 {
     struct ls_slice rest = { r->fields.at, r->fields.len };
+    if (ls_slice_equal_nocase(name, LS_SLICE("content-type")))
+        return r->type.len > 0;
     while (rest.len > 0) {
         struct ls_slice line = { rest.at, ls_slice_find(rest, 0, '\n') };
         struct ls_slice its = { line.at, ls_slice_find(line, 0, ':') };

@@ -43,6 +43,7 @@ struct ls_slot {
      * first byte of them is written, so that a death right behind the last one is no torn answer.
      * 0: nothing of the kind. */
     _Atomic uint64_t promised_out, promised_in;
+    _Atomic uint64_t begun;    /* the last request whose answer went out in part, to be continued */
     _Atomic uint32_t detached; /* futex: 1 once the worker has a descriptor table of its own */
     int32_t pid;
     uint64_t client; /* number of this client, from 1; the request id's root */

@@ -30,7 +30,18 @@ static void wake(struct luaserve *s, uint32_t client, int how, uint64_t now)
 {
     struct ls_client *c = &s->clients.all[client];
     ls_sys_shutdown(c->fd, how);
+    c->deaf = true;
+    c->ending = true;
     c->kill_at = now + GRACE;
+}
+
+/* Of an answer that has begun there is no clean end: the client is to see a reset. */
+static bool has_begun(struct luaserve *s, uint32_t client)
+{
+    struct ls_traffic t;
+    ls_traffic_look(s, client, &t);
+    s->clients.all[client].cut |= t.answered;
+    return t.answered;
 }
 
 static void log_end(struct luaserve *s, uint32_t client, const char *what)
@@ -44,31 +55,33 @@ static void log_end(struct luaserve *s, uint32_t client, const char *what)
            slot->target, what, c->pid);
 }
 
-static void interrupt(struct luaserve *s, uint32_t client, uint64_t seq, uint64_t now)
+static void interrupt(struct luaserve *s, uint32_t client, uint64_t seq, uint64_t deadline,
+                      uint64_t now)
 {
     struct ls_client *c = &s->clients.all[client];
     siginfo_t info = { .si_signo = LS_INTERRUPT_SIGNAL, .si_code = SI_QUEUE };
     info.si_pid = s->worker.supervisor;
     info.si_value.sival_ptr = &s->worker;
     atomic_store(&ls_clients_slot(&s->clients, client)->interrupt, seq);
-    c->interrupted = seq;
+    c->interrupted = deadline;
     c->kill_at = now + GRACE;
     ls_sys_rt_sigqueueinfo(c->pid, LS_INTERRUPT_SIGNAL, &info);
 }
 
 /* First asked to end, then ended. */
-static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint64_t now)
+static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint64_t deadline,
+                        uint64_t now)
 {
     struct ls_client *c = &s->clients.all[client];
-    uint64_t seq = ls_slot_seq(word);
-    if (c->interrupted != seq) {
-        interrupt(s, client, seq, now);
+    if (c->interrupted != deadline) {
+        interrupt(s, client, ls_slot_seq(word), deadline, now);
         return;
     }
     if (now < c->kill_at || !take(s, client, word))
         return;
     log_end(s, client, "handler did not end when interrupted: killed");
-    ls_incident_answer(s, client, 503);
+    if (!has_begun(s, client))
+        ls_incident_answer(s, client, 503);
     ls_budgets_kill(s, client);
 }
 
@@ -100,13 +113,19 @@ static bool progresses(struct luaserve *s, uint32_t client, uint64_t deadline, u
     sending->deadline = t.counted && slow < stalls ? slow : stalls;
     if (sending->deadline <= now)
         return false;
-    atomic_store(&ls_clients_slot(&s->clients, client)->deadline, sending->deadline);
+    /* Not if the worker has set another by now: that would belong to what it does next. */
+    atomic_compare_exchange_strong(&ls_clients_slot(&s->clients, client)->deadline, &deadline,
+                                   sending->deadline);
     return true;
 }
 
 static void time_out_request(struct luaserve *s, uint32_t client, uint64_t now)
 {
     log_end(s, client, "request did not arrive in time");
+    if (has_begun(s, client)) {
+        wake(s, client, SHUT_RDWR, now);
+        return;
+    }
     ls_incident_answer(s, client, 408);
     wake(s, client, SHUT_RD, now);
 }
@@ -116,7 +135,7 @@ static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t 
 {
     switch (ls_slot_phase(word)) {
     case LS_PHASE_HANDLER:
-        end_handler(s, client, word, now);
+        end_handler(s, client, word, deadline, now);
         return;
     case LS_PHASE_SEND:
         if (progresses(s, client, deadline, now) || !take(s, client, word))
@@ -147,8 +166,9 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
     if (c->linger_until > 0)
         return c->linger_until;
     if (phase == LS_PHASE_TAKEN || phase == LS_PHASE_GONE || phase == LS_PHASE_TORN) {
-        if (c->kill_at == 0)
+        if (!c->ending)
             c->kill_at = now + GRACE;
+        c->ending = true;
         if (now >= c->kill_at)
             ls_budgets_kill(s, client);
         return c->kill_at > now ? c->kill_at : now + GRACE;

@@ -12,7 +12,7 @@ enum { FREE = -1, LEFT = -2 };
 
 static uint32_t pid_slot(const struct ls_clients *c, int pid)
 {
-    return (uint32_t)pid * 2654435761u & (c->pid_cap - 1); /* Fibonacci hashing */
+    return (uint32_t)pid * 2654435761u >> (__builtin_clz(c->pid_cap) + 1); /* Fibonacci hashing */
 }
 
 static int map_slots(struct ls_clients *c)
@@ -81,8 +81,9 @@ static void describe_peer(const struct ls_address *address, struct ls_peer *peer
 uint32_t ls_clients_add(struct ls_clients *c, int fd, const struct ls_address *peer)
 {
     uint32_t position = c->count++, index = c->active[position];
-    c->all[index] =
-        (struct ls_client) { .fd = fd, .number = ++c->served, .peer = *peer, .position = position };
+    c->all[index] = (struct ls_client) {
+        .fd = fd, .number = ++c->served, .peer = *peer, .entry = -1, .position = position
+    };
     describe_peer(peer, &c->all[index].text);
     fresh_slot(ls_clients_slot(c, index), c->served);
     return index;

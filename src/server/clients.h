@@ -14,8 +14,12 @@ struct ls_client {
     struct ls_peer text;   /* the same for handlers: made here, where the code for it is warm */
     bool answered;         /* we wrote an answer: the client may still be sending */
     bool cut;              /* the connection is to end with a reset */
-    uint64_t interrupted;  /* the request whose handler we interrupted */
-    uint64_t kill_at;      /* µs: when patience with the worker ends; 0: no hurry */
+    bool deaf;             /* we have shut it down for reading: it looks as if it had ended */
+    bool ending;           /* its worker is about to exit, or has been told to */
+    int entry;             /* of the ring, where its worker finds its socket */
+    uint64_t interrupted;  /* the deadline for which we interrupted its handler */
+    uint64_t kill_at;      /* µs: when patience with the worker ends */
+    bool watched;          /* its socket is in the supervisor's epoll set */
     uint64_t linger_until; /* µs: set once only its input is awaited; 0: not yet */
     struct ls_sending {    /* an answer that took longer than a look */
         uint64_t deadline; /* µs: what we set when we last looked; another one is a new write's */

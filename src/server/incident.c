@@ -31,11 +31,14 @@ static bool look_tcp(int fd, const struct ls_slot *slot, struct ls_traffic *t)
     return true;
 }
 
-/* Elsewhere the phase decides: it is SEND before the first byte is written. */
+/* Elsewhere the worker's word decides: the phase is SEND before the first byte is written, and a
+ * stream that goes on says so. (A reset cannot be sent there: a client of 1.0 that is told the end
+ * of its answer by the end of the connection alone cannot see that it was torn.) */
 static void look_phase(const struct ls_slot *slot, struct ls_traffic *t)
 {
-    enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
-    t->answered = phase == LS_PHASE_SEND;
+    uint64_t word = atomic_load(&slot->word);
+    enum ls_phase phase = ls_slot_phase(word);
+    t->answered = phase == LS_PHASE_SEND || atomic_load(&slot->begun) == ls_slot_seq(word);
     t->asked = phase != LS_PHASE_IDLE && phase != LS_PHASE_START;
 }
 
@@ -105,6 +108,8 @@ void ls_incident_turn_away(struct luaserve *s, int fd)
 {
     char id[17];
     ls_request_id(s->site.nonce, ++s->clients.served, 1, id);
+    char request[4096];
     send_answer(fd, 503, id, false);
     ls_sys_shutdown(fd, SHUT_WR);
+    ls_sys_recvfrom(fd, request, sizeof request, MSG_DONTWAIT, NULL, NULL); /* or a reset follows */
 }

@@ -71,6 +71,7 @@ struct luaserve *luaserve_new(struct luaserve_error *error)
     }
     s->log_file.fd = 2;
     s->log = (struct ls_log) { .level = LS_LOG_INFO, .sink = write_log, .ctx = &s->log_file };
+    ls_output_init(&s->worker.engine.out);
     s->site.www.root = s->epoll = s->signals = s->placeholder = -1;
     return s;
 }
@@ -290,18 +291,6 @@ static int listen_on_host_port(struct luaserve *s, struct luaserve_error *error)
     return listen_on(s, text, error);
 }
 
-static void close_listeners(struct luaserve *s)
-{
-    for (size_t i = 0; i < s->listener_count; i++) {
-        if (s->listeners[i].fd >= 0)
-            ls_sys_close(s->listeners[i].fd);
-        if (s->listeners[i].unix_path[0])
-            ls_sys_unlink(s->listeners[i].unix_path);
-    }
-    s->listener_count = 0;
-    s->listening = false;
-}
-
 int luaserve_listen(struct luaserve *s, struct luaserve_error *error)
 {
     if (s->listening)
@@ -312,7 +301,7 @@ int luaserve_listen(struct luaserve *s, struct luaserve_error *error)
     for (size_t i = 0; i < s->config.listen_count && err == 0; i++)
         err = listen_on(s, s->config.listen[i], error);
     if (err < 0)
-        close_listeners(s);
+        ls_listeners_close(s);
     s->listening = err == 0;
     return err;
 }
@@ -347,7 +336,7 @@ int luaserve_run(struct luaserve *s, struct luaserve_error *error)
     if (!s->listening)
         return fail(error, LUASERVE_USAGE, "luaserve_run: the server does not listen");
     int err = ls_supervisor_run(s);
-    close_listeners(s);
+    ls_listeners_close(s);
     return err < 0 ? fail_os(error, "cannot serve", err) : 0;
 }
 
@@ -357,7 +346,7 @@ void luaserve_free(struct luaserve **server)
     *server = NULL;
     if (!s)
         return;
-    close_listeners(s);
+    ls_listeners_close(s);
     ls_lua_free(&s->lua);
     ls_router_free(&s->router);
     if (s->site.www.root >= 0)

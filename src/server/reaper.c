@@ -21,11 +21,15 @@ static void close_client(struct luaserve *s, uint32_t client)
         const struct linger now = { .l_onoff = 1, .l_linger = 0 };
         ls_sys_setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     }
-    int entry = (int)((c->number - 1) % LS_FDS_RING);
-    if (s->clients.ring[entry] == client) {
-        ls_fds_clear(&s->fds, entry, s->placeholder);
-        s->clients.ring[entry] = -1;
+    if (s->clients.ring[c->entry] == client) {
+        ls_fds_clear(&s->fds, c->entry, s->placeholder);
+        s->clients.ring[c->entry] = -1;
     }
+    /* Others may hold the socket still (a worker that is just being cloned): then its close alone
+     * would leave it in the set, and events would come for a client that is no more. */
+    if (c->watched)
+        ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+    c->linger_until = 0;
     ls_sys_close(c->fd);
     ls_clients_remove(&s->clients, client);
 }
@@ -44,16 +48,19 @@ static bool throw_away(int fd)
     return true;
 }
 
-/* We have said our last, but a close with unread input would send a reset that overtakes it. */
+/* We have said our last, but a close with unread input would send a reset that overtakes it. What
+ * we have shut down for reading looks as if it had ended, and we cannot wait for the real end. */
 static void linger(struct luaserve *s, uint32_t client)
 {
     struct ls_client *c = &s->clients.all[client];
-    struct epoll_event want = { .events = EPOLLIN, .data.u64 = (uint64_t)client << 32 | 1 };
+    struct epoll_event want = { .events = EPOLLIN,
+                                .data.u64 = (uint64_t)client << 32 | LS_ABOUT_CLIENT };
     ls_sys_shutdown(c->fd, SHUT_WR);
-    if (!throw_away(c->fd) || ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &want) < 0) {
+    if (!throw_away(c->fd) && !c->deaf) {
         close_client(s, client);
         return;
     }
+    c->watched = !c->deaf && ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &want) == 0;
     c->linger_until = ls_clock_us() + s->site.linger_timeout;
 }
 
@@ -119,26 +126,38 @@ static void ended(struct luaserve *s, uint32_t client, int status)
     struct ls_client *c = &s->clients.all[client];
     uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
     enum ls_phase phase = ls_slot_phase(word);
-    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!well) /* whatever it had started goes with it */
-        ls_sys_kill(-c->pid, SIGKILL);
     if (phase == LS_PHASE_TORN) /* the worker has said why */
         c->cut = true;
     else if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
         after_death(s, client, phase, status);
     ls_clients_unset_pid(&s->clients, client);
-    if (c->answered)
+    if (c->answered && s->stop < 2)
         linger(s, client);
     else
         close_client(s, client);
 }
 
+/* Whatever it had started goes with a worker that did not end well; before it is reaped, since
+ * its number may be another's afterwards. */
+static void end_group(const siginfo_t *info)
+{
+    if (info->si_code != CLD_EXITED || info->si_status != 0)
+        ls_sys_kill(-info->si_pid, SIGKILL);
+}
+
 void ls_reaper_run(struct luaserve *s)
 {
-    struct rusage usage;
-    int status, pid;
-    while ((pid = ls_sys_wait4(-1, &status, WNOHANG, &usage)) > 0) {
-        int64_t client = ls_clients_find(&s->clients, pid);
+    for (;;) {
+        siginfo_t info = { .si_signo = 0 };
+        int status;
+        if (ls_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0 ||
+            info.si_pid == 0)
+            return;
+        int64_t client = ls_clients_find(&s->clients, info.si_pid);
+        if (client >= 0)
+            end_group(&info);
+        if (ls_sys_wait4(info.si_pid, &status, WNOHANG, NULL) != info.si_pid)
+            return;
         if (client >= 0)
             ended(s, (uint32_t)client, status);
     }

@@ -20,6 +20,10 @@ struct ls_listener {
     uint16_t port;
 };
 
+/* What an event of the supervisor's epoll set is about: the low half of its data. The high half
+ * says which one. */
+enum { LS_ABOUT_LISTENER, LS_ABOUT_CLIENT, LS_ABOUT_SIGNAL };
+
 struct luaserve {
     struct ls_config config;
     struct ls_log log;

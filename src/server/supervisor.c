@@ -22,11 +22,9 @@ enum {
     ACCEPTS = 32,          /* clients taken at one go, before we look at anything else */
     ACCEPT_PAUSE = 100000, /* µs without accepting when the system is out of something */
     RING_WAIT = 5000,      /* µs for a worker to cut itself loose, before we look again */
+    RING_WAITS = 40,       /* of these, before a new client is turned away */
     EVENTS = 64
 };
-
-/* What an epoll event is about: the low half of its data. */
-enum { ABOUT_LISTENER, ABOUT_CLIENT, ABOUT_SIGNAL };
 
 static uint64_t bit(int signal)
 {
@@ -41,7 +39,8 @@ static void set_accepting(struct luaserve *s, bool on)
         return;
     s->accepting = on;
     for (size_t i = 0; i < s->listener_count; i++) {
-        struct epoll_event e = { .events = on ? EPOLLIN : 0, .data.u64 = i << 32 | ABOUT_LISTENER };
+        struct epoll_event e = { .events = on ? EPOLLIN : 0,
+                                 .data.u64 = i << 32 | LS_ABOUT_LISTENER };
         ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_MOD, s->listeners[i].fd, &e);
     }
 }
@@ -54,52 +53,79 @@ static void pause_accepting(struct luaserve *s, const char *what, int err)
     set_accepting(s, false);
 }
 
-/* An entry is used again once its worker has a descriptor table of its own; that takes the
- * worker's first microseconds, so entries are given out in turn. */
-static int take_ring_entry(struct luaserve *s)
+/* An entry is used again once its worker has a descriptor table of its own, which takes the
+ * worker's first microseconds. One of those that can be used, in turn; -1: none. */
+static int free_ring_entry(const struct luaserve *s)
 {
-    int entry = (int)(s->clients.served % LS_FDS_RING);
-    const struct timespec wait = { .tv_nsec = RING_WAIT * 1000 };
-    int64_t holder;
-    while ((holder = s->clients.ring[entry]) >= 0) {
-        struct ls_slot *slot = ls_clients_slot(&s->clients, (uint32_t)holder);
-        if (atomic_load(&slot->detached))
-            break;
-        ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAIT, 0, &wait, NULL, 0);
-        ls_reaper_run(s); /* it may have died before it came to that */
+    for (uint64_t i = 0; i < LS_FDS_RING; i++) {
+        int entry = (int)((s->clients.served + i) % LS_FDS_RING);
+        int64_t holder = s->clients.ring[entry];
+        if (holder < 0 || atomic_load(&ls_clients_slot(&s->clients, (uint32_t)holder)->detached))
+            return entry;
     }
-    return entry;
+    return -1;
 }
 
-static void give_up(struct luaserve *s, uint32_t client, int entry, int err)
+static void wait_for_ring(struct luaserve *s)
 {
-    int fd = s->clients.all[client].fd;
-    ls_fds_clear(&s->fds, entry, s->placeholder);
-    ls_clients_remove(&s->clients, client);
+    const struct timespec wait = { .tv_nsec = RING_WAIT * 1000 };
+    int64_t holder = s->clients.ring[s->clients.served % LS_FDS_RING];
+    struct ls_slot *slot = ls_clients_slot(&s->clients, (uint32_t)holder);
+    ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAIT, 0, &wait, NULL, 0);
+    ls_reaper_run(s); /* it may have died before it came to that */
+}
+
+/* -EBUSY: no worker gets on, as if all had been stopped. */
+static int take_ring_entry(struct luaserve *s)
+{
+    int entry = free_ring_entry(s);
+    for (int i = 0; entry < 0 && i < RING_WAITS; i++) {
+        wait_for_ring(s);
+        entry = free_ring_entry(s);
+    }
+    return entry < 0 ? -EBUSY : entry;
+}
+
+static void give_up(struct luaserve *s, int fd, int err)
+{
     ls_incident_turn_away(s, fd);
     ls_sys_close(fd);
     pause_accepting(s, "cannot fork a worker", err);
 }
 
-static void spawn(struct luaserve *s, int fd, const struct ls_address *peer)
+static int fork_worker(struct luaserve *s, uint32_t client, int entry)
 {
-    int entry = take_ring_entry(s);
-    uint32_t client = ls_clients_add(&s->clients, fd, peer);
-    struct ls_slot *slot = ls_clients_slot(&s->clients, client);
-    atomic_store(&slot->deadline, ls_clock_us() + s->site.idle_timeout);
-    s->clients.ring[entry] = -1;
-    int err = ls_fds_lend(&s->fds, entry, fd);
+    int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
     fflush(NULL);
     int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
     if (pid == 0)
         ls_worker_main(s, client, entry);
     if (pid < 0) {
-        give_up(s, client, entry, pid);
-        return;
+        ls_fds_clear(&s->fds, entry, s->placeholder);
+        return pid;
     }
     s->clients.ring[entry] = client;
+    s->clients.all[client].entry = entry;
     ls_clients_set_pid(&s->clients, client, pid);
-    if (s->log.level <= LS_LOG_DEBUG) {
+    return pid;
+}
+
+static void spawn(struct luaserve *s, int fd, const struct ls_address *peer)
+{
+    int entry = take_ring_entry(s);
+    if (entry < 0) {
+        give_up(s, fd, entry);
+        return;
+    }
+    uint32_t client = ls_clients_add(&s->clients, fd, peer);
+    s->clients.ring[entry] = -1;
+    atomic_store(&ls_clients_slot(&s->clients, client)->deadline,
+                 ls_clock_us() + s->site.idle_timeout);
+    int pid = fork_worker(s, client, entry);
+    if (pid < 0) {
+        ls_clients_remove(&s->clients, client);
+        give_up(s, fd, pid);
+    } else if (s->log.level <= LS_LOG_DEBUG) {
         char text[LS_ADDRESS_TEXT];
         ls_address_text(peer, text);
         ls_log(&s->log, LS_LOG_DEBUG, "new connection from %s: worker %d", text, pid);
@@ -136,15 +162,23 @@ static void accept_clients(struct luaserve *s, int listener)
 
 /* ---- stopping ---- */
 
+/* The file of a Unix socket goes first: as soon as nobody listens there, the next server may put
+ * its own in the place. */
+void ls_listeners_close(struct luaserve *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        if (s->listeners[i].unix_path[0])
+            ls_sys_unlink(s->listeners[i].unix_path);
+        ls_sys_close(s->listeners[i].fd);
+    }
+    s->listener_count = 0;
+    s->accepting = s->listening = false;
+}
+
 static void begin_drain(struct luaserve *s)
 {
     ls_log(&s->log, LS_LOG_INFO, "stopping: %u clients", s->clients.count);
-    set_accepting(s, false);
-    for (size_t i = 0; i < s->listener_count; i++) {
-        ls_sys_close(s->listeners[i].fd);
-        s->listeners[i].fd = -1;
-    }
-    s->listening = false;
+    ls_listeners_close(s);
     s->drain_until = ls_clock_us() + s->config.limits.drain_timeout;
     atomic_store(&s->clients.shared->draining, 1);
 }
@@ -196,11 +230,11 @@ static void handle(struct luaserve *s, const struct epoll_event *e)
 {
     uint32_t index = (uint32_t)(e->data.u64 >> 32);
     switch (e->data.u64 & 0xffffffff) {
-    case ABOUT_LISTENER:
+    case LS_ABOUT_LISTENER:
         if (s->listening)
             accept_clients(s, s->listeners[index].fd);
         break;
-    case ABOUT_CLIENT:
+    case LS_ABOUT_CLIENT:
         if (s->clients.all[index].linger_until > 0)
             ls_reaper_drain(s, index);
         break;
@@ -209,12 +243,15 @@ static void handle(struct luaserve *s, const struct epoll_event *e)
     }
 }
 
-static void loop(struct luaserve *s)
+/* Signals come only while it waits, `waiting` being blocked even then: none can slip in between a
+ * look at s->stop and the wait. */
+static void loop(struct luaserve *s, uint64_t waiting)
 {
     struct epoll_event events[EVENTS];
     uint64_t next = 0, now = ls_clock_us();
     while (!drained(s, now)) {
-        int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout_ms(s, now, next), NULL);
+        int count =
+            ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout_ms(s, now, next), &waiting);
         for (int i = 0; i < count; i++)
             handle(s, &events[i]);
         now = ls_clock_us();
@@ -299,9 +336,9 @@ static int lay_out(struct luaserve *s, uint64_t mask)
 
 static int watch_all(struct luaserve *s)
 {
-    int err = watch(s, s->signals, ABOUT_SIGNAL);
+    int err = watch(s, s->signals, LS_ABOUT_SIGNAL);
     for (size_t i = 0; i < s->listener_count && err == 0; i++)
-        err = watch(s, s->listeners[i].fd, i << 32 | ABOUT_LISTENER);
+        err = watch(s, s->listeners[i].fd, i << 32 | LS_ABOUT_LISTENER);
     s->accepting = err == 0;
     return err;
 }
@@ -343,16 +380,18 @@ static void close_ring(struct luaserve *s)
 
 int ls_supervisor_run(struct luaserve *s)
 {
-    uint64_t mask = bit(SIGCHLD), before;
+    uint64_t mask = bit(SIGCHLD);
+    struct ls_signals before;
     if (s->own_signals)
         mask |= bit(SIGTERM) | bit(SIGINT);
-    ls_sys_rt_sigprocmask(SIG_BLOCK, &mask, &before);
+    ls_process_take_signals(&before);
     int err = prepare(s, mask);
     if (err == 0)
-        loop(s);
+        loop(s, before.mask | mask);
+    ls_listeners_close(s);
     close_ring(s);
     ls_engine_free(&s->worker.engine);
     ls_clients_free(&s->clients);
-    ls_sys_rt_sigprocmask(SIG_SETMASK, &before, NULL);
+    ls_process_restore_signals(&before);
     return err;
 }

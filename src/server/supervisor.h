@@ -7,4 +7,7 @@
 /* Serves until s->stop is set and the last worker is gone. 0, or -errno when it cannot begin. */
 int ls_supervisor_run(struct luaserve *s);
 
+/* Closes all listeners, and removes the files of Unix sockets; none is left. */
+void ls_listeners_close(struct luaserve *s);
+
 #endif

@@ -26,6 +26,12 @@ static void copy_cut(char *to, size_t size, struct ls_slice text)
     to[len] = '\0';
 }
 
+/* What the slot says of a request is not to be taken for the next one's. */
+static void forget_request(struct ls_worker *w)
+{
+    w->slot->method[0] = w->slot->target[0] = '\0';
+}
+
 static void describe_request(struct ls_worker *w, const struct ls_engine *e)
 {
     if (w->described == e->seq || !e->in.at)
@@ -42,6 +48,8 @@ static void promise(struct ls_worker *w, const struct ls_engine *e)
                                          e->state == LS_ENGINE_CLOSE || e->state == LS_ENGINE_READ);
     uint64_t out = whole ? w->sent + ls_output_left(&e->out) : 0;
     uint64_t in = w->received - ls_input_rest(&e->in).len;
+    if (ls_answer_begun(e))
+        atomic_store_explicit(&w->slot->begun, e->seq, memory_order_relaxed);
     atomic_store_explicit(&w->slot->promised_in, in, memory_order_relaxed);
     atomic_store_explicit(&w->slot->promised_out, out, memory_order_relaxed);
 }
@@ -54,6 +62,8 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
         describe_request(w, e);
     if (phase == LS_PHASE_SEND)
         promise(w, e);
+    if (phase == LS_PHASE_IDLE || phase == LS_PHASE_HEAD)
+        forget_request(w);
     if (phase == LS_PHASE_IDLE)
         atomic_store_explicit(&w->slot->settled_in, w->received, memory_order_relaxed);
     atomic_store_explicit(&w->slot->deadline, deadline, memory_order_release);
@@ -158,12 +168,6 @@ static void on_interrupt(int signal, siginfo_t *info, void *context)
         ls_interrupt_raise(w->lua);
 }
 
-/* A handler, and not SIG_IGN, since programs that a handler starts would inherit that. */
-static void on_pipe(int signal, siginfo_t *info, void *context)
-{
-    (void)signal, (void)info, (void)context;
-}
-
 /* ---- life ---- */
 
 static void quit(void *ctx, int status)
@@ -180,14 +184,14 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     ls_fault_become(LS_FAULT_WORKER);
     ls_sys_setpgid(0, 0);
     ls_sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* without its supervisor it has no clock */
+    if (ls_sys_getppid() != w->supervisor)
+        ls_sys_exit_group(LUASERVE_OS);
     w->slot = slot;
     w->lua = s->lua;
     w->word = atomic_load(&slot->word);
     ls_lua_serve(s->lua, s->config.limits.memory, quit, w);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
-    ls_sys_on_signal(SIGPIPE, on_pipe, SA_RESTART);
-    const uint64_t none = 0;
-    ls_sys_rt_sigprocmask(SIG_SETMASK, &none, NULL);
+    ls_process_worker_signals();
 }
 
 static void serve(struct ls_worker *w)
