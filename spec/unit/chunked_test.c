@@ -15,6 +15,7 @@ static int64_t feed_piece(struct ls_chunked *c, const char *bytes, size_t len)
         int64_t n = ls_chunked_feed(c, (struct ls_slice) { at + taken, len - taken }, &run);
         if (n < 0) {
             CHECK_INT(n, -400);
+            CHECK_INT(ls_chunked_feed(c, LS_SLICE("\r\n0\r\n\r\n"), &run), -400); /* for good */
             return -1;
         }
         CHECK(n > 0 && (size_t)n <= len - taken);

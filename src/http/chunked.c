@@ -24,7 +24,8 @@ enum state {
     TRAILER_NAME, /* further bytes of its name */
     TRAILER_VALUE,
     TRAILER_LF,
-    END_LF /* the LF of the empty line */
+    END_LF, /* the LF of the empty line */
+    BROKEN  /* behind a fault: nothing that follows makes it whole */
 };
 
 static int to(struct ls_chunked *c, enum state next, bool allowed)
@@ -147,8 +148,8 @@ static int trailer_byte(struct ls_chunked *c, char byte)
         return to(c, TRAILER, byte == '\n');
     case END_LF:
     default:
-        c->done = true;
-        return byte == '\n' ? 0 : -400;
+        c->done = byte == '\n';
+        return c->done ? 0 : -400;
     }
 }
 
@@ -178,13 +179,15 @@ int64_t ls_chunked_feed(struct ls_chunked *c, struct ls_slice in, struct ls_slic
 {
     size_t at = 0;
     *content = (struct ls_slice) { in.at, 0 };
+    if (c->state == BROKEN)
+        return -400;
     while (at < in.len && !c->done) {
         if (c->state == DATA) {
             at += take_data(c, ls_slice_from(in, at), content);
             break;
         }
         if (framing_byte(c, in.at[at++]) < 0)
-            return -400;
+            return to(c, BROKEN, false);
     }
     return (int64_t)at;
 }

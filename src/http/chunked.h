@@ -21,7 +21,8 @@ struct ls_chunked {  /* all zero to begin */
 
 /* Takes bytes from the front of `in` until one run of content has been found, `in` is used up or
  * the body ends. `content` is a part of `in`, perhaps empty.
- * The number of bytes taken (>= 0), or -400. Feeding an ended body is a fault of the caller's. */
+ * The number of bytes taken (>= 0), or -400, and -400 again whatever follows. Feeding an ended body
+ * is a fault of the caller's. */
 int64_t ls_chunked_feed(struct ls_chunked *c, struct ls_slice in, struct ls_slice *content);
 
 #endif
