@@ -16,11 +16,21 @@ describe("the command", function()
     end
     local version = run { arguments = { "--version" } }
     assert.truthy(version.out:match "^luaserve %d+%.%d+%.%d+\n$")
+    assert.equal(help.out, run { arguments = { "-h" } }.out)
+  end)
+
+  it("takes its options and its task in any order", function()
+    for _, arguments in ipairs { { "check", "--dev" }, { "--dev", "check" }, { "--port", "1", "check" } } do
+      local result = run { arguments = arguments }
+      assert.equal(0, result.code, result.err)
+      assert.truthy(result.out:find("in order", 1, true))
+    end
   end)
 
   it("exits 64 when it is called wrongly", function()
     for _, arguments in ipairs { { "--nonsense" }, { "-x" }, { "a.lua", "b.lua" }, { "--port" },
-      { "--set", "novalue" } } do
+      { "--set", "novalue" }, { "--dev=1" }, { "--port", "abc" }, { "--set", "nokey=1" },
+      { "check", "routes", "a.lua" } } do
       local result = run { arguments = arguments }
       assert.equal(64, result.code)
       assert.truthy(result.err:find "^luaserve: ")
@@ -72,6 +82,14 @@ describe("the command", function()
     assert.equal(78, result.code)
     assert.truthy(result.err:find "prot: .*\"?port\"?")
     assert.truthy(result.err:find("limits.wall", 1, true))
+  end)
+
+  it("wants a file's name for the index", function()
+    for _, index in ipairs { "..", ".", "a/b" } do
+      local result = run { config = { index = index } }
+      assert.equal(78, result.code, index)
+      assert.truthy(result.err:find("a name of a file", 1, true), result.err)
+    end
   end)
 
   it("exits 78 when a named folder is missing", function()

@@ -21,6 +21,16 @@ describe("handlers", function()
             return { status = 201, headers = { ["X-One"] = "1", ["X-Two"] = { "a", "b" } }, text = "made" }
           end)
           app:get("/json", function() return { json = { n = 9007199254740993, list = {}, [ "é" ] = true } } end)
+          app:get("/decimals", function() return { json = { 0.1, 1e-7, 2.5 } } end)
+          app:get("/sum", function() return { json = { 0.1, 0.1 + 0.2 } } end)
+          app:get("/holes", function() return { json = { 1, nil, 3 } } end)
+          app:get("/mixed", function() return { json = { 1, 2, x = 3 } } end)
+          app:get("/mixed-holes", function() return { json = { x = 5, 1, nil, 3 } } end)
+          app:get("/marked", function() return { json = app.json.array { x = 5 } } end)
+          app:get("/zeroth", function() return { json = { [0] = 1, 2 } } end)
+          app:get("/odd", function() return app.redirect '/ü x"?q= %61#f' end)
+          app:get("/injected", function() return app.redirect "/a\r\nX-Evil: 1" end)
+          app:get("/unescaped", function(req) return app.escape(req.query.none) end)
           app:get("/array", function() return { json = app.json.array {} } end)
           app:get("/html", function() return { html = "<p>" } end)
           app:get("/body", function() return { body = "\0\1" } end)
@@ -112,6 +122,27 @@ describe("handlers", function()
     assert.truthy(body:find('"list":{}', 1, true))
     assert.equal("[]", server:get("/array").body)
     assert.equal("application/json", server:get("/array").headers["content-type"])
+    assert.equal("[0.1,1e-7,2.5]", server:get("/decimals").body)
+    assert.equal("[0.1,0.30000000000000004]", server:get("/sum").body:gsub("0%.1%d+", "0.1"))
+  end)
+
+  it("leave nothing out of JSON in silence", function()
+    for path, message in pairs { ["/holes"] = "holes: index 3 of 2", ["/mixed"] = "both indices and other keys",
+      ["/mixed-holes"] = "both indices and other keys", ["/marked"] = "both indices and other keys",
+      ["/zeroth"] = "both indices and other keys" } do
+      assert.equal(500, server:get(path).status, path)
+      assert.truthy(server:log(message:gsub("%p", "%%%0")), path)
+    end
+  end)
+
+  it("may redirect to what no URI has, which is escaped", function()
+    assert.equal("/%C3%BC%20x%22?q=%20%61#f", server:get("/odd").headers.location)
+    assert.equal(500, server:get("/injected").status)
+  end)
+
+  it("are told when there is nothing to escape", function()
+    assert.equal(500, server:get("/unescaped").status)
+    assert.truthy(server:log "app%.escape: expected text, found nil")
   end)
 
   it("may redirect", function()
@@ -272,7 +303,7 @@ describe("Lua's library in a worker", function()
     local server = spec.start { scripts = app [[
       print "while loading"
       app:get("/print", function() print("from the handler"); return "x" end)
-    ]], capture = true }
+    ]] }
     server:get "/print"
     server:get "/print"
     server:stop()

@@ -86,12 +86,11 @@ static const char *key_of(const char *option)
 /* An option at argv[*at], and its value, which may follow or stand behind a "=". */
 static int read_option(struct options *o, char **argv, int *at)
 {
-    char *option = argv[*at], *value = NULL;
-    if (strcmp(option, "--dev") == 0)
-        return add_setting(o, "dev", "true");
-    value = strchr(option, '=');
+    char *option = argv[*at], *value = strchr(option, '=');
     if (value)
         *value++ = '\0';
+    if (strcmp(option, "--dev") == 0)
+        return value ? complain("no value belongs to ", option) : add_setting(o, "dev", "true");
     const char *key = key_of(option);
     if (!key)
         return complain("unknown option ", option);
@@ -102,22 +101,30 @@ static int read_option(struct options *o, char **argv, int *at)
     return strcmp(key, "set") == 0 ? add_assignment(o, value) : add_setting(o, key, value);
 }
 
+/* A word that is no option: what to do, once, and the config file (./check if it is called so). */
+static int read_word(struct options *o, const char *word)
+{
+    if (o->task == SERVE && strcmp(word, "check") == 0)
+        o->task = CHECK;
+    else if (o->task == SERVE && strcmp(word, "routes") == 0)
+        o->task = ROUTES;
+    else if (o->config)
+        return complain("more than one config file: ", word);
+    else
+        o->config = word;
+    return 0;
+}
+
 static int read_arguments(struct options *o, int argc, char **argv)
 {
-    int first = 1, err = 0;
-    if (argc > 1 && strcmp(argv[1], "check") == 0)
-        o->task = CHECK, first = 2;
-    else if (argc > 1 && strcmp(argv[1], "routes") == 0)
-        o->task = ROUTES, first = 2;
-    for (int i = first; i < argc && err == 0; i++) {
+    int err = 0;
+    for (int i = 1; i < argc && err == 0; i++) {
         if (strncmp(argv[i], "--", 2) == 0)
             err = read_option(o, argv, &i);
         else if (argv[i][0] == '-')
             err = complain("unknown option ", argv[i]);
-        else if (o->config)
-            err = complain("more than one config file: ", argv[i]);
         else
-            o->config = argv[i];
+            err = read_word(o, argv[i]);
     }
     return err;
 }
@@ -138,8 +145,10 @@ static int configure(struct luaserve *server, const struct options *o, struct lu
     if (path && luaserve_config_file(server, path, error) < 0)
         return -1;
     for (size_t i = 0; i < o->set_count; i++)
-        if (luaserve_set(server, o->set[i].key, o->set[i].value, error) < 0)
+        if (luaserve_set(server, o->set[i].key, o->set[i].value, error) < 0) {
+            error->code = LUASERVE_USAGE;
             return -1;
+        }
     return 0;
 }
 
@@ -207,7 +216,7 @@ int main(int argc, char **argv)
     struct options options = { .task = SERVE };
     struct luaserve_error error = { .code = LUASERVE_OK };
     fill_standard_descriptors();
-    if (has_argument(argc, argv, "--help"))
+    if (has_argument(argc, argv, "--help") || has_argument(argc, argv, "-h"))
         return fputs(usage, stdout) < 0;
     if (has_argument(argc, argv, "--version"))
         return printf("luaserve %s\n", luaserve_version()) < 0;

@@ -238,7 +238,7 @@ static void unsound_texts_are_faults(void)
                 "host: expected a numeric IPv4 or IPv6 address such as \"0.0.0.0\", found "
                 "\"localhost\"");
     check_fault("return { index = '' }",
-                "index: expected a name such as \"index.html\", found \"\"");
+                "index: expected a name of a file (no folder) such as \"index.html\", found \"\"");
     check_fault("return { www = 'a\\0b' }",
                 "www: expected a path such as \"www\", found \"a\\x00b\"");
     check_fault("return { dev = 'true' }", "dev: expected true or false, found \"true\"");

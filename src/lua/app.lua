@@ -153,6 +153,7 @@ end
 
 function app.escape(text)
   check_dot(text, "escape")
+  if text == nil then fail(1, "app.escape: expected text, found nil") end
   return core.escape(text)
 end
 

@@ -1,7 +1,10 @@
 #include "lua/json.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lua/held.h"
@@ -114,57 +117,70 @@ static int json_decode(lua_State *L)
 
 /* ---- writing ---- */
 
-static json_t *to_json(lua_State *L, int index, int depth);
+struct writing {
+    int depth;  /* of the table being written, in tables */
+    int digits; /* that the numbers need to be read back as they were */
+};
+
+static json_t *to_json(lua_State *L, int index, struct writing *w);
 
 static int must(lua_State *L, int failed)
 {
     return failed ? luaL_error(L, "not enough memory for JSON") : 0;
 }
 
-/* Is the table at `index` an array: marked as one, or with the keys 1 … n and no other? */
+static bool is_marked(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    luaL_getmetatable(L, ARRAY);
+    bool marked = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return marked;
+}
+
+/* Is the table at `index` an array: with the keys 1 … count and no other, or marked as one and
+ * empty? A table that is nearly one is an error: nothing of it is left out in silence. */
 static bool is_array(lua_State *L, int index, lua_Integer *count)
 {
-    *count = (lua_Integer)lua_rawlen(L, index);
-    if (lua_getmetatable(L, index)) {
-        luaL_getmetatable(L, ARRAY);
-        bool marked = lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-        if (marked)
-            return true;
-    }
-    if (*count == 0)
-        return false;
-    lua_Integer keys = 0;
-    lua_pushnil(L);
-    while (lua_next(L, index)) {
+    bool marked = is_marked(L, index);
+    lua_Integer indices = 0, last = 0, keys = 0;
+    for (lua_pushnil(L); lua_next(L, index); keys++) {
         lua_pop(L, 1);
-        keys++;
+        lua_Integer at = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+        indices += at > 0;
+        last = at > last ? at : last;
     }
-    return keys == *count;
+    *count = keys;
+    if (indices < keys && (marked || indices > 0))
+        luaL_error(L, "a table with both indices and other keys is no JSON");
+    if (indices == keys && last > keys)
+        luaL_error(L, "a JSON array with holes: index %I of %I (null is app.json.null)", last,
+                   keys);
+    return keys > 0 ? indices == keys : marked;
 }
 
 /* The new value is in the tree, and so held, before anything is put into it. */
-static void fill_array(lua_State *L, int index, lua_Integer count, json_t *array, int depth)
+static void fill_array(lua_State *L, int index, lua_Integer count, json_t *array, struct writing *w)
 {
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, index, i);
-        must(L, json_array_append_new(array, to_json(L, lua_gettop(L), depth)));
+        must(L, json_array_append_new(array, to_json(L, lua_gettop(L), w)));
         lua_pop(L, 1);
     }
 }
 
-static void fill_object(lua_State *L, int index, json_t *object, int depth)
+static void fill_object(lua_State *L, int index, json_t *object, struct writing *w)
 {
     lua_pushnil(L);
     while (lua_next(L, index)) {
         size_t len;
         if (lua_type(L, -2) != LUA_TSTRING)
-            luaL_error(L, "JSON objects have string keys: found a %s beside others",
-                       luaL_typename(L, -2));
+            luaL_error(L, "JSON objects have string keys: found a %s", luaL_typename(L, -2));
         const char *key = lua_tolstring(L, -2, &len);
         if (strlen(key) != len)
             luaL_error(L, "a JSON key with a NUL");
-        json_t *value = to_json(L, lua_gettop(L), depth);
+        json_t *value = to_json(L, lua_gettop(L), w);
         if (json_object_set_new(object, key, value) != 0)
             luaL_error(L, "a JSON key that is not UTF-8");
         lua_pop(L, 1);
@@ -172,35 +188,49 @@ static void fill_object(lua_State *L, int index, json_t *object, int depth)
 }
 
 /* The tree in the making hangs in a holder of its own until it is handed to its parent. */
-static json_t *table_to_json(lua_State *L, int index, int depth)
+static json_t *table_to_json(lua_State *L, int index, struct writing *w)
 {
     lua_Integer count;
-    if (depth >= DEPTH)
+    if (w->depth++ >= DEPTH)
         luaL_error(L, "tables nested too deep for JSON, or in a circle");
     luaL_checkstack(L, 8, "tables nested too deep for JSON");
     json_t **holder = hold(L);
     if (is_array(L, index, &count)) {
         *holder = json_array();
         must(L, !*holder);
-        fill_array(L, index, count, *holder, depth + 1);
+        fill_array(L, index, count, *holder, w);
     } else {
         *holder = json_object();
         must(L, !*holder);
-        fill_object(L, index, *holder, depth + 1);
+        fill_object(L, index, *holder, w);
     }
     json_t *made = *holder;
     *holder = NULL;
     lua_pop(L, 1);
+    w->depth--;
     return made;
 }
 
-static json_t *number_to_json(lua_State *L, int index)
+/* The fewest digits, from what every double keeps to what any may need, that read back the same. */
+static int digits_of(lua_Number number)
+{
+    char text[40];
+    int digits = DBL_DIG;
+    while (digits < DBL_DECIMAL_DIG &&
+           (snprintf(text, sizeof text, "%.*g", digits, number), strtod(text, NULL) != number))
+        digits++;
+    return digits;
+}
+
+static json_t *number_to_json(lua_State *L, int index, struct writing *w)
 {
     if (lua_isinteger(L, index))
         return json_integer(lua_tointeger(L, index));
     lua_Number number = lua_tonumber(L, index);
     if (!isfinite(number))
         luaL_error(L, "JSON has no %s", luaL_tolstring(L, index, NULL));
+    int digits = digits_of(number);
+    w->digits = digits > w->digits ? digits : w->digits;
     return json_real(number);
 }
 
@@ -214,16 +244,16 @@ static json_t *string_to_json(lua_State *L, int index)
     return made;
 }
 
-static json_t *to_json(lua_State *L, int index, int depth)
+static json_t *to_json(lua_State *L, int index, struct writing *w)
 {
     json_t *made = NULL;
     switch (lua_type(L, index)) {
     case LUA_TTABLE:
-        return table_to_json(L, index, depth);
+        return table_to_json(L, index, w);
     case LUA_TSTRING:
         return string_to_json(L, index);
     case LUA_TNUMBER:
-        made = number_to_json(L, index);
+        made = number_to_json(L, index, w);
         break;
     case LUA_TBOOLEAN:
         return json_boolean(lua_toboolean(L, index));
@@ -251,8 +281,10 @@ void ls_json_encode(lua_State *L, int index)
     index = lua_absindex(L, index);
     struct ls_buffer *out = ls_held_buffer(L);
     json_t **holder = hold(L);
-    *holder = to_json(L, index, 0);
-    must(L, json_dump_callback(*holder, append, out, JSON_COMPACT | JSON_ENCODE_ANY));
+    struct writing w = { .digits = DBL_DIG };
+    *holder = to_json(L, index, &w);
+    must(L, json_dump_callback(*holder, append, out,
+                               JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(w.digits)));
     json_decref(*holder);
     *holder = NULL;
     ls_held_push(L, out);

@@ -1,8 +1,10 @@
 #include "lua/result.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "exchange/representation.h"
+#include "http/chars.h"
 #include "lua/app.h"
 #include "lua/json.h"
 #include "lua/reply.h"
@@ -97,11 +99,32 @@ static void table_headers(lua_State *L, struct ls_engine *e, int table)
     lua_pop(L, 1);
 }
 
+/* The text at the top of the stack as a URI reference: what a browser would send raw, or what is not
+ * ASCII, becomes %XX. A control byte stays, and is refused as in every field. */
+static void push_reference(lua_State *L)
+{
+    size_t len;
+    const char *text = lua_tolstring(L, -1, &len);
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        char escaped[4];
+        if (ls_char_target(byte) || byte == '#' || byte < ' ' || byte == 0x7f)
+            luaL_addchar(&b, text[i]);
+        else
+            luaL_addlstring(&b, escaped, (size_t)snprintf(escaped, sizeof escaped, "%%%02X", byte));
+    }
+    luaL_pushresult(&b);
+}
+
 static void answer_redirect(lua_State *L, struct ls_engine *e, int status)
 {
     if (status < 300 || status > 399)
         luaL_error(L, "a redirect with the status %d", status);
+    push_reference(L);
     ls_reply_field(L, e, "Location", 8, -1);
+    lua_pop(L, 1);
     ls_answer_page(e, status, NULL);
 }
 

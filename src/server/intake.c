@@ -239,11 +239,18 @@ static bool store_boolean(struct ls_intake *in, const struct ls_key *k,
     return true;
 }
 
+static bool is_file_name(struct ls_slice text)
+{
+    return ls_slice_find(text, 0, '/') == text.len && !ls_slice_equal(text, LS_SLICE(".")) &&
+           !ls_slice_equal(text, LS_SLICE(".."));
+}
+
 static bool store_text(struct ls_intake *in, const struct ls_key *k,
                        const struct ls_config_value *v)
 {
     char **at = field(in->c, k->offset);
-    if (!ls_intake_is_text(v) || (k->kind == LS_KEY_HOST && !is_host(v->text)))
+    if (!ls_intake_is_text(v) || (k->kind == LS_KEY_HOST && !is_host(v->text)) ||
+        (k->kind == LS_KEY_NAME && !is_file_name(v->text)))
         return false;
     char *text = k->kind == LS_KEY_PATH ? copy_path(in, v->text) : copy_text(in, v->text);
     if (text) {
@@ -272,7 +279,7 @@ bool ls_intake_store(struct ls_intake *in, const struct ls_key *k, const struct 
         return store_choice(in, k, v);
     case LS_KEY_BOOLEAN:
         return store_boolean(in, k, v);
-    case LS_KEY_STRING:
+    case LS_KEY_NAME:
     case LS_KEY_HOST:
     case LS_KEY_PATH:
         return store_text(in, k, v);

@@ -39,7 +39,7 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
       .about = "folder of the files to serve", .named = AT(www_named) },
     { .name = "scripts", .kind = LS_KEY_PATH, .offset = AT(scripts), .fallback = "scripts",
       .about = "folder of the scripts to run", .named = AT(scripts_named) },
-    { .name = "index", .kind = LS_KEY_STRING, .offset = AT(index), .fallback = "index.html",
+    { .name = "index", .kind = LS_KEY_NAME, .offset = AT(index), .fallback = "index.html",
       .about = "file that is served for a folder" },
     { .name = "listing", .kind = LS_KEY_BOOLEAN, .offset = AT(listing), .fallback = "false",
       .about = "folders without an index show what is in them" },
@@ -187,9 +187,9 @@ void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
     case LS_KEY_MAP:
         ls_buffer_text(b, "a table of media types such as { glb = \"model/gltf-binary\" }");
         return;
-    case LS_KEY_STRING:
+    case LS_KEY_NAME:
     case LS_KEY_PATH:
-        ls_buffer_text(b, key->kind == LS_KEY_PATH ? "a path" : "a name");
+        ls_buffer_text(b, key->kind == LS_KEY_PATH ? "a path" : "a name of a file (no folder)");
         break;
     default:
         return;

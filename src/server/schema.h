@@ -10,7 +10,7 @@ enum ls_key_kind {
     LS_KEY_DURATION, /* uint64_t, microseconds */
     LS_KEY_CHOICE,   /* an enum: the word's place in `choices` */
     LS_KEY_BOOLEAN,  /* bool */
-    LS_KEY_STRING,   /* char *, never empty */
+    LS_KEY_NAME,     /* char *, of a file in a folder: no "/", and neither "." nor ".." */
     LS_KEY_HOST,     /* char *, a numeric IPv4 or IPv6 address */
     LS_KEY_PATH,     /* char *; "-" stays as it is */
     LS_KEY_LIST,     /* of addresses; there is one: listen */

@@ -91,6 +91,16 @@ function M.path(path)
   return path:sub(1, 1) == "/" and path or root .. "/" .. path
 end
 
+-- Raises where the user called when a table holds a key of which nothing is known: a typo would
+-- otherwise change nothing in silence.
+local function check_keys(what, given, known, hint)
+  for key in pairs(given) do
+    if not known[key] then
+      error(what .. ": unknown option '" .. tostring(key) .. "'" .. (hint or ""), 4)
+    end
+  end
+end
+
 -- The configuration and the command line of one run ----------------------------------------------
 
 local function config_of(options)
@@ -141,21 +151,28 @@ local function overrides(options)
   return words
 end
 
+-- The one that was asked for, the one of the folder in which the specs run, or an installed one.
+local function binary_of(options)
+  local asked = options.binary or os.getenv "LUASERVE"
+  if asked then return M.path(asked) end
+  if succeeded("test -x " .. quote(M.path "luaserve")) then return M.path "luaserve" end
+  local installed = capture "command -v luaserve":match "[^\n]+"
+  return installed or error("no luaserve here or on PATH: set LUASERVE to where it is", 5)
+end
+
 local function command_of(options, dir, config)
   local words = { "cd", quote(dir), "&&", "exec", "env" }
   local function add(word) words[#words + 1] = quote(word) end
   for name, value in pairs(options.env or {}) do add(name .. "=" .. value) end
   if options.wrap then words[#words + 1] = options.wrap end
-  add(M.path(options.binary or os.getenv "LUASERVE" or "luaserve"))
+  add(binary_of(options))
   local arguments = options.arguments or {}
-  local task = arguments[1] == "check" or arguments[1] == "routes"
   local alone = arguments[1] == "--help" or arguments[1] == "--version"
-  if task then add(arguments[1]) end
   if not alone then
     add(config)
     for _, word in ipairs(overrides(options)) do add(word) end
   end
-  for i = task and 2 or 1, #arguments do add(arguments[i]) end
+  for _, word in ipairs(arguments) do add(word) end
   return table.concat(words, " ") .. " >" .. quote(dir .. "/stdout") .. " 2>" .. quote(dir .. "/stderr")
 end
 
@@ -187,11 +204,21 @@ function Server:request(request)
   return response
 end
 
--- server:get(path[, { headers, body, timeout }]) and so on.
+local REQUEST = { headers = true, body = true, timeout = true }
+
+-- What get, post … were called with, as the table of a request.
+local function request_of(method, path, options)
+  if type(options) == "string" then options = { body = options } end
+  local request = { method = method:upper(), path = path }
+  check_keys("server:" .. method, options or {}, REQUEST, " (there are headers, body and timeout)")
+  for key, value in pairs(options or {}) do request[key] = value end
+  return request
+end
+
+-- server:get(path[, { headers, body, timeout }]) and so on; a string alone is the body.
 for _, name in ipairs { "get", "post", "put", "patch", "delete", "head", "options" } do
   Server[name] = function(self, path, options)
-    local request = { method = name:upper(), path = path }
-    for key, value in pairs(options or {}) do request[key] = value end
+    local request = request_of(name, path, options)
     return self:request(request)
   end
 end
@@ -322,16 +349,24 @@ local function ready_line(server)
   end)
 end
 
+local OPTIONS = { config = true, scripts = true, www = true, env = true, arguments = true,
+  wrap = true, binary = true, lifetime = true }
+
+local function checked(what, options)
+  check_keys(what, options or {}, OPTIONS, " (settings of config.lua stand in config = { … })")
+  return options or {}
+end
+
 --- Starts a server and waits until it is ready.
 ---@param options? table
 ---  config: a table of config.lua (host 127.0.0.1 and port 0 unless it says otherwise), or the path
 ---  of a file (on 127.0.0.1 and a free port unless it says listen);
 ---  scripts, www: a table of file names and contents, or the path of a folder;
----  env, arguments, wrap ("strace -f …"), binary (else the environment's LUASERVE, or ./luaserve),
----  lifetime (seconds after which it is killed in any case, 300)
+---  env, arguments, wrap ("strace -f …"), binary (else the environment's LUASERVE, ./luaserve, or
+---  luaserve on PATH), lifetime (seconds after which it is killed in any case, 300)
 ---@return luaserve.spec.Server
 function M.start(options)
-  options = options or {}
+  options = checked("spec.start", options)
   local server = start_process(options)
   local line = ready_line(server)
   if not line or line == "ended" then
@@ -350,7 +385,7 @@ end
 ---@param options? table as for start
 ---@return integer code, string out, string err
 function M.run(options)
-  local server = start_process(options or {})
+  local server = start_process(checked("spec.run", options))
   local code = server:wait()
   return code, server.out, server.err
 end

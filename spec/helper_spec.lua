@@ -1,0 +1,45 @@
+-- luaserve.spec itself, as people's own specs use it.
+local spec = require "luaserve.spec"
+
+describe("luaserve.spec", function()
+  it("refuses an option that it does not know, where it was given", function()
+    for _, start in ipairs { spec.start, spec.run } do
+      local ok, message = pcall(start, { limits = { wall = "1s" } })
+      assert.is_false(ok)
+      assert.truthy(message:find("unknown option 'limits' (settings of config.lua stand", 1, true), message)
+    end
+    local server = spec.start { www = { ["a.txt"] = "a" } }
+    local ok, message = pcall(server.get, server, "/a.txt", { header = {} })
+    assert.is_false(ok)
+    assert.truthy(message:find("unknown option 'header'", 1, true), message)
+    server:stop()
+  end)
+
+  it("takes a string alone as the body", function()
+    local server = spec.start { scripts = { ["a.lua"] = [[
+      require("luaserve"):post("/length", function(req) return tostring(#req:body()) end)
+    ]] } }
+    assert.equal("5", server:post("/length", "abcde").body)
+    server:stop()
+  end)
+
+  it("finds a luaserve on PATH when the folder has none", function()
+    local program = os.getenv "LUASERVE" or spec.path "luaserve"
+    local here = spec.path "."
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write([[
+      local server = require("luaserve.spec").start { www = { ["a.txt"] = "found" } }
+      print(server:get("/a.txt").body)
+      server:stop()
+    ]])
+    file:close()
+    local pipe = io.popen(string.format("D=$(mktemp -d) && cd \"$D\" && ln -s '%s' luaserve && mkdir away && " ..
+      "cd away && PATH=\"$D:$PATH\" LUA_PATH='%s/src/lua/?.lua;;' env -u LUASERVE timeout 30 lua5.4 '%s' 2>&1; " ..
+      "rm -rf \"$D\"", spec.path(program), here, script))
+    local said = pipe:read "a"
+    pipe:close()
+    os.remove(script)
+    assert.equal("found\n", said)
+  end)
+end)
