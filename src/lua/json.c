@@ -118,8 +118,8 @@ static int json_decode(lua_State *L)
 /* ---- writing ---- */
 
 struct writing {
-    int depth;  /* of the table being written, in tables */
-    int digits; /* that the numbers need to be read back as they were */
+    int depth;       /* of the table being written, in tables */
+    unsigned digits; /* that the numbers need to be read back as they were */
 };
 
 static json_t *to_json(lua_State *L, int index, struct writing *w);
@@ -212,12 +212,12 @@ static json_t *table_to_json(lua_State *L, int index, struct writing *w)
 }
 
 /* The fewest digits, from what every double keeps to what any may need, that read back the same. */
-static int digits_of(lua_Number number)
+static unsigned digits_of(lua_Number number)
 {
     char text[40];
-    int digits = DBL_DIG;
+    unsigned digits = DBL_DIG;
     while (digits < DBL_DECIMAL_DIG &&
-           (snprintf(text, sizeof text, "%.*g", digits, number), strtod(text, NULL) != number))
+           (snprintf(text, sizeof text, "%.*g", (int)digits, number), strtod(text, NULL) != number))
         digits++;
     return digits;
 }
@@ -229,7 +229,7 @@ static json_t *number_to_json(lua_State *L, int index, struct writing *w)
     lua_Number number = lua_tonumber(L, index);
     if (!isfinite(number))
         luaL_error(L, "JSON has no %s", luaL_tolstring(L, index, NULL));
-    int digits = digits_of(number);
+    unsigned digits = digits_of(number);
     w->digits = digits > w->digits ? digits : w->digits;
     return json_real(number);
 }
