@@ -67,7 +67,7 @@ $(BUILD)/unit/%_test: spec/unit/%_test.c $(BUILD)/libluaserve.a
 	    -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS) -lpthread
 
 # A fuzz target without libFuzzer, over its corpus.
-$(BUILD)/unit/fuzz_%_test: spec/fuzz/%.c spec/fuzz/replay.c $(BUILD)/libluaserve.a
+$(BUILD)/unit/fuzz_%_test: spec/fuzz/%.c spec/fuzz/replay.c $(BUILD)/libluaserve.a $(wildcard spec/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit -DTARGET='"$*"' $(CFLAGS) -MMD -MP $(LDFLAGS) \
 	    -o $@ $(wordlist 1,2,$^) $(BUILD)/libluaserve.a $(LDLIBS)

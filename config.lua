@@ -104,6 +104,9 @@ return {
     -- body does not count. Then it is interrupted, and after a grace killed: 503.
     -- wall = "30s",
 
+    -- For all scripts to load, at the start and at a reload (SIGHUP): then that has failed.
+    -- load = "10s",
+
     -- For requests in flight to end once the server was told to stop (SIGTERM, SIGINT).
     -- drain_timeout = "10s",
 

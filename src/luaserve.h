@@ -77,8 +77,9 @@ LUASERVE_API int luaserve_listen(struct luaserve *server, struct luaserve_error 
 LUASERVE_API uint16_t luaserve_port(const struct luaserve *server);
 LUASERVE_API const char *luaserve_address(const struct luaserve *server, size_t index);
 
-/* From now on SIGTERM and SIGINT stop luaserve_run gracefully, and a second one at once. For
- * programs that are a server and nothing else, such as the command luaserve. */
+/* From now on, while luaserve_run serves, SIGTERM and SIGINT stop it gracefully, and a second one at
+ * once; SIGHUP is luaserve_reload, SIGUSR1 luaserve_reopen_log. For programs that are a server and
+ * nothing else, such as the command luaserve. */
 LUASERVE_API void luaserve_handle_signals(struct luaserve *server);
 
 /* Serves until it is stopped. Requests in flight may end within limits.drain_timeout; when this
@@ -88,6 +89,19 @@ LUASERVE_API int luaserve_run(struct luaserve *server, struct luaserve_error *er
 
 /* Makes luaserve_run stop gracefully. May be called from a signal handler of its process. */
 LUASERVE_API void luaserve_stop(struct luaserve *server);
+
+/* Makes luaserve_run read its config files and scripts again, after the same luaserve_config_file
+ * and luaserve_set that were called at first. A process of its own tries them before; only if that
+ * comes to a good end within limits.load (and one second) do new clients get the new generation.
+ * Otherwise the log says why not, and nothing changes. Clients that wait between two requests are
+ * closed, others after the answer that they are at; their workers keep the old generation until
+ * then. Addresses that are no longer configured are closed, new ones bound. May be called from a
+ * signal handler of its process. */
+LUASERVE_API void luaserve_reload(struct luaserve *server);
+
+/* Makes luaserve_run and its workers open log.file anew, for whoever moves it away. May be called
+ * from a signal handler of its process. */
+LUASERVE_API void luaserve_reopen_log(struct luaserve *server);
 
 /* Closes and frees everything; *server is NULL afterwards. NULL may be freed. */
 LUASERVE_API void luaserve_free(struct luaserve **server);

@@ -4,6 +4,7 @@
 
 #include "fuzz.h"
 #include "memory.h"
+#include "valgrind.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -127,6 +128,7 @@ static inline void site_make(void)
     static const struct ls_log silent = { .level = LS_LOG_OFF };
     if (site.router)
         return;
+    suit_valgrind();
     FUZZ_CHECK(mkdtemp(site_folder) != NULL);
     int root = ls_folder_open(site_folder);
     FUZZ_CHECK(root >= 0);

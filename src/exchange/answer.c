@@ -14,8 +14,7 @@ enum {
 /* May the connection go on after this response? Decided when its head is made. */
 static bool may_keep(const struct ls_engine *e)
 {
-    if (!e->parsed || !e->keep || e->seq >= e->site->requests ||
-        (e->site->draining && atomic_load(e->site->draining)))
+    if (!e->parsed || !e->keep || e->seq >= e->site->requests || ls_site_retired(e->site))
         return false;
     if (e->body.done)
         return true;

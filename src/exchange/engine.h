@@ -112,7 +112,8 @@ void ls_engine_free(struct ls_engine *e);
 /* Goes on until something is needed. After LS_NEED_END it is not called again. */
 struct ls_need ls_engine_step(struct ls_engine *e);
 
-/* INPUT: where the bytes go (empty only when memory is short), and how many came (0: the end of input). */
+/* INPUT: where the bytes go (empty only when memory is short), and how many came (0: the end of
+ * input). */
 struct ls_slice ls_engine_room(struct ls_engine *e);
 void ls_engine_received(struct ls_engine *e, size_t len);
 void ls_engine_gone(struct ls_engine *e); /* the connection broke: nothing can be sent any more */

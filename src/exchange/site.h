@@ -36,10 +36,17 @@ struct ls_site {
     bool dev; /* error pages say what happened */
     struct ls_handlers handlers;
     const struct ls_log *log;
-    uint64_t nonce;                   /* of this server's request ids */
-    _Atomic uint32_t *tls_told;       /* not 0: it was logged that a client spoke TLS to us */
-    const _Atomic uint32_t *draining; /* not 0: connections end after the answer they are at */
+    uint64_t nonce;             /* of this server's request ids */
+    _Atomic uint32_t *tls_told; /* not 0: it was logged that a client spoke TLS to us */
+    uint32_t generation;
+    const _Atomic uint32_t *newest; /* another generation: see ls_site_retired */
 };
+
+/* The server stops, or has been reloaded: connections end after the answer they are at. */
+static inline bool ls_site_retired(const struct ls_site *s)
+{
+    return s->newest && atomic_load(s->newest) != s->generation;
+}
 
 /* How long `bytes` of a body or an answer may take, in µs: min_rate_after, and as long as they take
  * at the minimum rate. */

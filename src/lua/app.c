@@ -14,7 +14,8 @@ extern const char ls_app_source_end[] __attribute__((visibility("hidden")));
 
 const char ls_app_next = 0, ls_app_abort = 0;
 
-/* Raises at the place of the user's call, which is two levels up: a function of app.lua is between. */
+/* Raises at the place of the user's call, which is two levels up: a function of app.lua is
+ * between. */
 static int fail_at_caller(lua_State *L, const char *message)
 {
     luaL_where(L, 2);

@@ -1,15 +1,28 @@
 #include "lua/interrupt.h"
 
+#include "base/clock.h"
+
+#define INTERRUPTED "the handler took longer than its wall time and was interrupted"
+
 int ls_interrupt_error(lua_State *L)
 {
-    return luaL_error(L, "the handler took longer than its wall time and was interrupted");
+    return luaL_error(L, INTERRUPTED);
+}
+
+/* Of the function that runs: a hook has no level of its own. */
+static int raise_here(lua_State *L, const char *message)
+{
+    luaL_where(L, 0);
+    lua_pushstring(L, message);
+    lua_concat(L, 2);
+    return lua_error(L);
 }
 
 static void on_hook(lua_State *L, lua_Debug *at)
 {
     (void)at;
     if (ls_lua_of(L)->interrupted)
-        ls_interrupt_error(L);
+        raise_here(L, INTERRUPTED);
     else
         lua_sethook(L, NULL, 0, 0); /* left on a coroutine that outlived its request */
 }
@@ -53,4 +66,28 @@ bool ls_interrupt_over(struct ls_lua *lua, lua_State *co)
     if (was)
         lua_sethook(co, NULL, 0, 0);
     return was;
+}
+
+/* ---- loading ---- */
+
+enum { INSTRUCTIONS = 100000 }; /* between two looks at the clock */
+
+/* Once it is late every further instruction raises, so that a pcall cannot go on. Coroutines
+ * inherit the hook. */
+static void on_load_hook(lua_State *L, lua_Debug *at)
+{
+    uint64_t until = ls_lua_of(L)->load_until;
+    (void)at;
+    if (until == 0) {
+        lua_sethook(L, NULL, 0, 0); /* a coroutine that outlived the loading */
+    } else if (ls_clock_us() >= until) {
+        lua_sethook(L, on_load_hook, LUA_MASKCOUNT, 1);
+        raise_here(L, "loading took longer than limits.load allows (an endless loop?)");
+    }
+}
+
+void ls_interrupt_loading(struct ls_lua *lua, uint64_t until)
+{
+    lua->load_until = until;
+    lua_sethook(lua->L, until > 0 ? on_load_hook : NULL, LUA_MASKCOUNT, INSTRUCTIONS);
 }

@@ -17,6 +17,10 @@ void ls_interrupt_raise(struct ls_lua *lua);
 lua_State *ls_interrupt_enter(struct ls_lua *lua, lua_State *co);
 void ls_interrupt_leave(struct ls_lua *lua, lua_State *before);
 
+/* While scripts load: what is still at it at `until` (µs of ls_clock_us) is ended in the same way.
+ * 0: all is loaded. */
+void ls_interrupt_loading(struct ls_lua *lua, uint64_t until);
+
 /* The handler is over. Was it interrupted? Clears that, and the hook of `co`. */
 bool ls_interrupt_over(struct ls_lua *lua, lua_State *co);
 

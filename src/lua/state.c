@@ -7,6 +7,7 @@
 
 #include "lua/app.h"
 #include "lua/held.h"
+#include "lua/interrupt.h"
 #include "lua/request.h"
 #include "lua/scripts.h"
 #include "lua/stdlib.h"
@@ -87,7 +88,9 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     int err = lua->L ? 0 : -ENOMEM;
     if (err == 0) {
         *(struct ls_lua **)lua_getextraspace(lua->L) = lua;
+        ls_interrupt_loading(lua, options->load_until);
         err = protected_load(lua, options, why);
+        ls_interrupt_loading(lua, 0);
     }
     if (err < 0)
         ls_lua_free(&lua);

@@ -19,6 +19,7 @@ struct ls_lua_options {
     struct ls_router *router;
     const struct ls_log *log;
     bool dev;
+    uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */
     const char *version;
 };
 
@@ -32,6 +33,7 @@ struct ls_lua {
     struct ls_engine *current;   /* whose handler runs; NULL: none */
     lua_State *volatile running; /* the coroutine that an interrupt has to reach */
     volatile sig_atomic_t interrupted;
+    uint64_t load_until;                 /* see struct ls_lua_options; 0: all is loaded */
     void (*quit)(void *ctx, int status); /* os.exit in a handler; does not return */
     void *quit_ctx;
 };

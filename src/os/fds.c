@@ -106,6 +106,44 @@ int ls_fds_clear(const struct ls_fds *fds, int entry, int placeholder)
     return ls_fds_lend(fds, entry, placeholder);
 }
 
+/* The soft limit, which workers and programs inherit, is at the hard one but while there is room. */
+static void limit_to(uint64_t most)
+{
+    struct rlimit limit;
+    if (ls_sys_prlimit64(0, RLIMIT_NOFILE, NULL, &limit) < 0)
+        return;
+    limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+    ls_sys_prlimit64(0, RLIMIT_NOFILE, &limit, NULL);
+}
+
+void ls_fds_fill(struct ls_fds *fds, int placeholder)
+{
+    int fd = -1;
+    limit_to(RLIM_INFINITY);
+    while (fds->filled_count < LS_FDS_HOLES) {
+        fd = ls_sys_fcntl(placeholder, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            return;
+        if (fd > fds->ring)
+            break;
+        fds->filled[fds->filled_count++] = fd;
+    }
+    if (fd > fds->ring)
+        ls_sys_close(fd);
+}
+
+void ls_fds_make_room(struct ls_fds *fds)
+{
+    while (fds->filled_count > 0)
+        ls_sys_close(fds->filled[--fds->filled_count]);
+    limit_to((uint64_t)fds->ring);
+}
+
+int ls_fds_leave(const struct ls_fds *fds)
+{
+    return ls_sys_close_range((unsigned)fds->shared_end, ~0U, CLOSE_RANGE_UNSHARE);
+}
+
 /* The first call copies only what lies below the part it closes: that is the whole point, and why
  * it has to be the one above. */
 int ls_fds_detach(const struct ls_fds *fds, int entry)

@@ -1,6 +1,7 @@
 /* Who holds which descriptor.
  *
  *     0 … shared_end-1                 stdio, what scripts opened, www: workers keep these
+ *                                      (and room for a reload to open as much again)
  *     shared_end … ring-1              the supervisor's own (listeners, epoll, signals)
  *     ring … ring + LS_FDS_RING - 1    a new client's socket, where its worker finds it
  *     ring + LS_FDS_RING …             every client's socket, the supervisor's copy ("foreign")
@@ -11,15 +12,20 @@
 #ifndef LS_OS_FDS_H
 #define LS_OS_FDS_H
 
-enum { LS_FDS_RING = 16 };
-
-struct ls_fds {
-    int shared_end; /* set by who opens the supervisor's own */
-    int ring;       /* set by ls_fds_make_ring */
+enum {
+    LS_FDS_RING = 16,
+    LS_FDS_ROOM = 16, /* numbers below shared_end that whoever sets it leaves free */
+    LS_FDS_HOLES = 64 /* below the ring that are filled at most */
 };
 
-/* The highest open descriptor of this process, or -errno (-EBADF: none is open). Read from /proc/self/fd; where that is
- * not mounted each descriptor below the soft limit is asked. */
+struct ls_fds {
+    int shared_end;                         /* set by who opens the supervisor's own */
+    int ring;                               /* set by ls_fds_make_ring */
+    int filled[LS_FDS_HOLES], filled_count; /* set by ls_fds_fill */
+};
+
+/* The highest open descriptor of this process, or -errno (-EBADF: none is open). Read from
+ * /proc/self/fd; where that is not mounted each descriptor below the soft limit is asked. */
 int ls_fds_highest(void);
 
 /* `fd` moved to the lowest free descriptor >= lowest, close-on-exec; the old one is closed.
@@ -35,6 +41,16 @@ int ls_fds_make_ring(struct ls_fds *fds, int placeholder);
  * entry holds the placeholder again. 0 or -errno. */
 int ls_fds_lend(const struct ls_fds *fds, int entry, int socket);
 int ls_fds_clear(const struct ls_fds *fds, int entry, int placeholder);
+
+/* Supervisor: free numbers below the ring hold duplicates of `placeholder`, so that no client gets
+ * one of them; or are free again, and then whatever is opened lies below the ring or fails with
+ * EMFILE. Both in turn. */
+void ls_fds_fill(struct ls_fds *fds, int placeholder);
+void ls_fds_make_room(struct ls_fds *fds);
+
+/* Another child that shares the table, its first act: leaves it with the shared descriptors. 0 or
+ * -errno. */
+int ls_fds_leave(const struct ls_fds *fds);
 
 /* Worker, its first act: leaves it with the shared descriptors and its own ring entry.
  * The descriptor of its client, or -errno (then nothing was closed: only exit_group is safe). */

@@ -211,6 +211,34 @@ int ls_net_listen(const struct ls_address *address, int backlog, struct ls_addre
     return err < 0 ? err : fd;
 }
 
+static int option_of(int fd, int name)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    int err = ls_sys_getsockopt(fd, SOL_SOCKET, name, &value, &len);
+    return err < 0 ? err : value;
+}
+
+int ls_net_adopt(int fd, struct ls_address *bound)
+{
+    int type = option_of(fd, SO_TYPE), accepting = option_of(fd, SO_ACCEPTCONN);
+    if (type < 0)
+        return type;
+    if (type != SOCK_STREAM || accepting <= 0)
+        return -EINVAL;
+    memset(bound, 0, sizeof *bound);
+    bound->len = sizeof bound->name;
+    int err = ls_sys_getsockname(fd, &bound->name.any, &bound->len);
+    int flags = err < 0 ? err : ls_sys_fcntl(fd, F_GETFL, 0);
+    if (flags >= 0)
+        flags = ls_sys_fcntl(fd, F_SETFL, (unsigned long)(flags | O_NONBLOCK));
+    if (flags >= 0)
+        flags = ls_sys_fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (flags >= 0 && family_of(bound) != AF_UNIX)
+        flags = switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
+    return flags;
+}
+
 /* Until a connect under way has succeeded: 0; or its -errno. */
 static int wait_connected(int fd, int timeout_ms)
 {

@@ -39,6 +39,10 @@ uint16_t ls_address_port(const struct ls_address *address);
  * -errno of the first call that failed, with nothing left open. */
 int ls_net_listen(const struct ls_address *address, int backlog, struct ls_address *bound);
 
+/* Makes a listening stream socket that somebody else opened as ours are: close-on-exec,
+ * non-blocking. 0, or -errno: -EINVAL when it is none, -ENOTSOCK, -EBADF … */
+int ls_net_adopt(int fd, struct ls_address *bound);
+
 /* A socket connected to `to`, from `from` unless that is NULL; waits at most timeout_ms (< 0:
  * for ever). The blocking, close-on-exec descriptor, or -errno: -ETIMEDOUT; -EINTR when a signal
  * handler ran meanwhile (nothing is retried here); -EAGAIN when a Unix listener's backlog is

@@ -51,7 +51,7 @@ static void log_end(struct luaserve *s, uint32_t client, const char *what)
     char id[17], peer[LS_ADDRESS_TEXT];
     ls_incident_id(s, client, id);
     ls_address_text(&c->peer, peer);
-    ls_log(&s->log, LS_LOG_WARN, "%s %s %s %s: %s (worker %d)", id, peer, slot->method,
+    ls_log(&s->now->log, LS_LOG_WARN, "%s %s %s %s: %s (worker %d)", id, peer, slot->method,
            slot->target, what, c->pid);
 }
 
@@ -60,8 +60,8 @@ static void interrupt(struct luaserve *s, uint32_t client, uint64_t seq, uint64_
 {
     struct ls_client *c = &s->clients.all[client];
     siginfo_t info = { .si_signo = LS_INTERRUPT_SIGNAL, .si_code = SI_QUEUE };
-    info.si_pid = s->worker.supervisor;
-    info.si_value.sival_ptr = &s->worker;
+    info.si_pid = s->now->worker.supervisor;
+    info.si_value.sival_ptr = c->worker;
     atomic_store(&ls_clients_slot(&s->clients, client)->interrupt, seq);
     c->interrupted = deadline;
     c->kill_at = now + GRACE;
@@ -93,7 +93,7 @@ static void begin_sending(struct luaserve *s, struct ls_sending *sending, uint64
     bool moved = acknowledged > sending->acknowledged;
     sending->from = now;
     sending->base = acknowledged;
-    sending->progress_at = moved ? now : now - ls_site_send_window(&s->site);
+    sending->progress_at = moved ? now : now - ls_site_send_window(&s->now->site);
 }
 
 /* Has the client taken something within the send time, and enough in all? Then the worker's write
@@ -108,8 +108,9 @@ static bool progresses(struct luaserve *s, uint32_t client, uint64_t deadline, u
     else if (t.acknowledged > sending->acknowledged)
         sending->progress_at = now;
     sending->acknowledged = t.acknowledged;
-    uint64_t stalls = sending->progress_at + s->site.send_timeout;
-    uint64_t slow = sending->from + ls_site_allowance(&s->site, t.acknowledged - sending->base);
+    uint64_t stalls = sending->progress_at + s->now->site.send_timeout;
+    uint64_t slow =
+        sending->from + ls_site_allowance(&s->now->site, t.acknowledged - sending->base);
     sending->deadline = t.counted && slow < stalls ? slow : stalls;
     if (sending->deadline <= now)
         return false;
@@ -155,6 +156,24 @@ static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t 
     }
 }
 
+static bool is_retired(const struct luaserve *s, uint32_t client)
+{
+    return s->clients.all[client].generation != atomic_load(&s->clients.shared->newest);
+}
+
+static bool close_idle(struct luaserve *s, uint32_t client, uint64_t now)
+{
+    uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
+    struct ls_traffic t;
+    if (ls_slot_phase(word) != LS_PHASE_IDLE)
+        return false;
+    ls_traffic_look(s, client, &t);
+    if (t.asked || !take(s, client, word))
+        return false;
+    wake(s, client, SHUT_RDWR, now);
+    return true;
+}
+
 /* Returns when to look at this client again; UINT64_MAX: its phase has no end. */
 static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
 {
@@ -173,6 +192,8 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
             ls_budgets_kill(s, client);
         return c->kill_at > now ? c->kill_at : now + GRACE;
     }
+    if (phase == LS_PHASE_IDLE && is_retired(s, client) && close_idle(s, client, now))
+        return c->kill_at;
     if (deadline == 0)
         return UINT64_MAX;
     if (deadline > now)
@@ -196,14 +217,7 @@ uint64_t ls_budgets_look(struct luaserve *s, uint64_t now)
 void ls_budgets_close_idle(struct luaserve *s)
 {
     uint64_t now = ls_clock_us();
-    for (uint32_t i = 0; i < s->clients.count; i++) {
-        uint32_t client = s->clients.active[i];
-        uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
-        struct ls_traffic t;
-        if (ls_slot_phase(word) != LS_PHASE_IDLE)
-            continue;
-        ls_traffic_look(s, client, &t);
-        if (!t.asked && take(s, client, word))
-            wake(s, client, SHUT_RDWR, now);
-    }
+    for (uint32_t i = 0; i < s->clients.count; i++)
+        if (is_retired(s, s->clients.active[i]))
+            close_idle(s, s->clients.active[i], now);
 }

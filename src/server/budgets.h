@@ -8,7 +8,7 @@
  * look again (0: no client, no need). */
 uint64_t ls_budgets_look(struct luaserve *s, uint64_t now);
 
-/* Takes clients that wait between two requests, for a stop. */
+/* Takes clients of other generations than the newest that wait between two requests. */
 void ls_budgets_close_idle(struct luaserve *s);
 
 /* Ends the worker and whatever it has started, at once. */

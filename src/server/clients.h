@@ -9,7 +9,9 @@
 struct ls_client {
     int fd;  /* our copy of its socket, kept until the worker is reaped and longer; -1: free */
     int pid; /* of its worker; 0: reaped */
-    uint64_t number; /* from 1 */
+    uint32_t generation; /* that its worker was forked with */
+    void *worker;        /* the address of its struct ls_worker, in that process */
+    uint64_t number;     /* from 1 */
     struct ls_address peer;
     struct ls_peer text;   /* the same for handlers: made here, where the code for it is warm */
     bool answered;         /* we wrote an answer: the client may still be sending */
@@ -33,7 +35,8 @@ struct ls_client {
 /* What both sides see. */
 struct ls_shared {
     _Atomic uint32_t tls_told; /* see struct ls_site */
-    _Atomic uint32_t draining; /* workers close after the response they are at */
+    _Atomic uint32_t newest;   /* generation; 0: the server stops */
+    _Atomic uint32_t log_age;  /* counts how often the log was to be opened again */
     struct ls_slot slots[];
 };
 

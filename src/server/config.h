@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "http/mime.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 30, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 31, LS_CONFIG_MIMES = 200 };
 
 enum ls_config_mode { LS_MODE_FORK };
 
@@ -44,8 +44,8 @@ struct ls_config {
 
     struct {
         uint64_t request_line, headers, header_count, body; /* bytes, bytes, fields, bytes */
-        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall,
-            drain_timeout;                 /* µs */
+        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall, drain_timeout,
+            load;                          /* µs */
         uint64_t min_rate, min_rate_after; /* bytes a second; µs */
         uint64_t memory; /* bytes of Lua heap that a client may add to what the scripts loaded */
         uint64_t requests_per_client;

@@ -59,7 +59,7 @@ void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17])
     struct ls_traffic t;
     ls_traffic_look(s, client, &t);
     bool between = phase == LS_PHASE_IDLE || phase == LS_PHASE_START || t.whole;
-    ls_request_id(s->site.nonce, slot->client, seq + between, id);
+    ls_request_id(s->now->site.nonce, slot->client, seq + between, id);
 }
 
 static void build(struct ls_buffer *out, int status, const char *id, bool head_only)
@@ -107,7 +107,7 @@ void ls_incident_answer(struct luaserve *s, uint32_t client, int status)
 void ls_incident_turn_away(struct luaserve *s, int fd)
 {
     char id[17];
-    ls_request_id(s->site.nonce, ++s->clients.served, 1, id);
+    ls_request_id(s->now->site.nonce, ++s->clients.served, 1, id);
     char request[4096];
     send_answer(fd, 503, id, false);
     ls_sys_shutdown(fd, SHUT_WR);

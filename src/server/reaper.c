@@ -61,7 +61,7 @@ static void linger(struct luaserve *s, uint32_t client)
         return;
     }
     c->watched = !c->deaf && ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &want) == 0;
-    c->linger_until = ls_clock_us() + s->site.linger_timeout;
+    c->linger_until = ls_clock_us() + s->now->site.linger_timeout;
 }
 
 void ls_reaper_drain(struct luaserve *s, uint32_t client)
@@ -100,7 +100,7 @@ static void log_death(struct luaserve *s, uint32_t client, int status, const cha
     ls_incident_id(s, client, id);
     ls_address_text(&c->peer, peer);
     cause_text(slot, status, cause, sizeof cause);
-    ls_log(&s->log, LS_LOG_ERROR, "%s %s %s %s: worker %d died: %s; phase %s; %s", id, peer,
+    ls_log(&s->now->log, LS_LOG_ERROR, "%s %s %s %s: worker %d died: %s; phase %s; %s", id, peer,
            slot->method, slot->target, c->pid, cause, ls_phase_name(phase), told);
 }
 
@@ -154,11 +154,13 @@ void ls_reaper_run(struct luaserve *s)
             info.si_pid == 0)
             return;
         int64_t client = ls_clients_find(&s->clients, info.si_pid);
-        if (client >= 0)
+        if (client >= 0 || info.si_pid == s->reload.pid)
             end_group(&info);
         if (ls_sys_wait4(info.si_pid, &status, WNOHANG, NULL) != info.si_pid)
             return;
         if (client >= 0)
             ended(s, (uint32_t)client, status);
+        else
+            ls_reload_ended(s, info.si_pid, status);
     }
 }

@@ -81,6 +81,7 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
              "for a handler to begin its answer; longer: 503"),
     DURATION("limits.drain_timeout", limits.drain_timeout, "10s", 0,
              "for requests in flight to end when the server stops"),
+    DURATION("limits.load", limits.load, "10s", MS(10), "for all scripts to load, at a start or a reload"),
     SIZE("limits.memory", limits.memory, "64M", K(64), T(1),
          "bytes of Lua memory that a client may add; more: 503"),
     INTEGER("limits.requests_per_client", limits.requests_per_client, "100000", 1, 1000000000,

@@ -4,41 +4,21 @@
 
 #include "luaserve.h"
 
-#include "exchange/engine.h"
-#include "lua/state.h"
 #include "os/fds.h"
-#include "os/net.h"
 #include "os/process.h"
 #include "server/clients.h"
-#include "server/config.h"
-#include "server/worker.h"
-
-struct ls_listener {
-    int fd;
-    char url[LS_ADDRESS_TEXT + 8];
-    char unix_path[LS_ADDRESS_TEXT]; /* to be removed at the end; empty: none */
-    uint16_t port;
-};
+#include "server/listeners.h"
+#include "server/recipe.h"
+#include "server/reload.h"
 
 /* What an event of the supervisor's epoll set is about: the low half of its data. The high half
  * says which one. */
 enum { LS_ABOUT_LISTENER, LS_ABOUT_CLIENT, LS_ABOUT_SIGNAL };
 
 struct luaserve {
-    struct ls_config config;
-    struct ls_log log;
-    struct ls_log_file {
-        int fd;
-    } log_file;
-
-    struct ls_gzip *gzip; /* NULL: nothing is compressed */
-    struct ls_router *router;
-    struct ls_lua *lua;
-    struct ls_site site;
-    bool loaded;
-
-    struct ls_listener listeners[LS_CONFIG_LISTENERS];
-    size_t listener_count;
+    struct ls_generation *now; /* the one that new clients get */
+    struct ls_recipe recipe;
+    struct ls_listeners listeners;
 
     /* of the supervisor while it runs */
     struct ls_fds fds;
@@ -47,12 +27,14 @@ struct luaserve {
     int epoll, signals, placeholder; /* -1: not open */
     bool own_signals;                /* luaserve_handle_signals */
     bool accepting, listening;
-    volatile int stop;     /* 1: gracefully, 2: at once */
+    volatile sig_atomic_t stop; /* 1: gracefully, 2: at once */
+    struct {
+        volatile sig_atomic_t reload, reopen;
+    } asked;
+    struct ls_reload reload;
     uint64_t accept_again; /* µs: accepting is put off until then; 0: it is not */
     uint64_t drain_until;
     uint64_t shortest; /* µs: the shortest of all budgets */
-
-    struct ls_worker worker; /* of the child, once it is one */
 };
 
 #endif

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,21 +32,25 @@ static uint64_t bit(int signal)
 
 /* ---- accepting ---- */
 
+static int watch_listener(struct luaserve *s, size_t index, int operation)
+{
+    struct epoll_event e = { .events = s->accepting ? EPOLLIN : 0,
+                             .data.u64 = index << 32 | LS_ABOUT_LISTENER };
+    return ls_sys_epoll_ctl(s->epoll, operation, s->listeners.all[index].fd, &e);
+}
+
 static void set_accepting(struct luaserve *s, bool on)
 {
     if (s->accepting == on)
         return;
     s->accepting = on;
-    for (size_t i = 0; i < s->listener_count; i++) {
-        struct epoll_event e = { .events = on ? EPOLLIN : 0,
-                                 .data.u64 = i << 32 | LS_ABOUT_LISTENER };
-        ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_MOD, s->listeners[i].fd, &e);
-    }
+    for (size_t i = 0; i < s->listeners.count; i++)
+        watch_listener(s, i, EPOLL_CTL_MOD);
 }
 
 static void pause_accepting(struct luaserve *s, const char *what, int err)
 {
-    ls_log(&s->log, LS_LOG_ERROR, "%s: %s; trying again in %d ms", what, strerror(-err),
+    ls_log(&s->now->log, LS_LOG_ERROR, "%s: %s; trying again in %d ms", what, strerror(-err),
            ACCEPT_PAUSE / 1000);
     s->accept_again = ls_clock_us() + ACCEPT_PAUSE;
     set_accepting(s, false);
@@ -106,6 +109,8 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
     }
     s->clients.ring[entry] = client;
     s->clients.all[client].entry = entry;
+    s->clients.all[client].generation = s->now->site.generation;
+    s->clients.all[client].worker = &s->now->worker;
     ls_clients_set_pid(&s->clients, client, pid);
     return pid;
 }
@@ -120,15 +125,15 @@ static void spawn(struct luaserve *s, int fd, const struct ls_address *peer)
     uint32_t client = ls_clients_add(&s->clients, fd, peer);
     s->clients.ring[entry] = -1;
     atomic_store(&ls_clients_slot(&s->clients, client)->deadline,
-                 ls_clock_us() + s->site.idle_timeout);
+                 ls_clock_us() + s->now->site.idle_timeout);
     int pid = fork_worker(s, client, entry);
     if (pid < 0) {
         ls_clients_remove(&s->clients, client);
         give_up(s, fd, pid);
-    } else if (s->log.level <= LS_LOG_DEBUG) {
+    } else if (s->now->log.level <= LS_LOG_DEBUG) {
         char text[LS_ADDRESS_TEXT];
         ls_address_text(peer, text);
-        ls_log(&s->log, LS_LOG_DEBUG, "new connection from %s: worker %d", text, pid);
+        ls_log(&s->now->log, LS_LOG_DEBUG, "new connection from %s: worker %d", text, pid);
     }
 }
 
@@ -162,25 +167,14 @@ static void accept_clients(struct luaserve *s, int listener)
 
 /* ---- stopping ---- */
 
-/* The file of a Unix socket goes first: as soon as nobody listens there, the next server may put
- * its own in the place. */
-void ls_listeners_close(struct luaserve *s)
-{
-    for (size_t i = 0; i < s->listener_count; i++) {
-        if (s->listeners[i].unix_path[0])
-            ls_sys_unlink(s->listeners[i].unix_path);
-        ls_sys_close(s->listeners[i].fd);
-    }
-    s->listener_count = 0;
-    s->accepting = s->listening = false;
-}
-
 static void begin_drain(struct luaserve *s)
 {
-    ls_log(&s->log, LS_LOG_INFO, "stopping: %u clients", s->clients.count);
-    ls_listeners_close(s);
-    s->drain_until = ls_clock_us() + s->config.limits.drain_timeout;
-    atomic_store(&s->clients.shared->draining, 1);
+    ls_log(&s->now->log, LS_LOG_INFO, "stopping: %u clients", s->clients.count);
+    ls_reload_drop(s);
+    ls_listeners_close(&s->listeners, NULL);
+    s->accepting = s->listening = false;
+    s->drain_until = ls_clock_us() + s->now->config.limits.drain_timeout;
+    atomic_store(&s->clients.shared->newest, 0);
 }
 
 static void kill_all(struct luaserve *s)
@@ -189,13 +183,30 @@ static void kill_all(struct luaserve *s)
         ls_budgets_kill(s, s->clients.active[i]);
 }
 
+static void note_signal(struct luaserve *s, int signal)
+{
+    switch (signal) {
+    case SIGTERM:
+    case SIGINT:
+        s->stop++;
+        return;
+    case SIGHUP:
+        s->asked.reload = 1;
+        return;
+    case SIGUSR1:
+        s->asked.reopen = 1;
+        return;
+    default:
+        return;
+    }
+}
+
 static void read_signals(struct luaserve *s)
 {
     struct signalfd_siginfo got[8];
     long len = ls_sys_read(s->signals, got, sizeof got);
     for (long i = 0; (i + 1) * (long)sizeof *got <= len; i++)
-        if (got[i].ssi_signo == SIGTERM || got[i].ssi_signo == SIGINT)
-            s->stop++;
+        note_signal(s, (int)got[i].ssi_signo);
     ls_reaper_run(s);
 }
 
@@ -232,7 +243,7 @@ static void handle(struct luaserve *s, const struct epoll_event *e)
     switch (e->data.u64 & 0xffffffff) {
     case LS_ABOUT_LISTENER:
         if (s->listening)
-            accept_clients(s, s->listeners[index].fd);
+            accept_clients(s, s->listeners.all[index].fd);
         break;
     case LS_ABOUT_CLIENT:
         if (s->clients.all[index].linger_until > 0)
@@ -240,6 +251,25 @@ static void handle(struct luaserve *s, const struct epoll_event *e)
         break;
     default:
         read_signals(s);
+    }
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b) /* 0: never */
+{
+    return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
+static void do_what_was_asked(struct luaserve *s)
+{
+    bool reload = s->asked.reload, reopen = s->asked.reopen;
+    if (!reload && !reopen)
+        return;
+    s->asked.reload = s->asked.reopen = 0;
+    if (reload && s->stop == 0)
+        ls_reload_begin(s);
+    if (reopen) {
+        atomic_fetch_add(&s->clients.shared->log_age, 1);
+        ls_log(&s->now->log, LS_LOG_INFO, "log reopened");
     }
 }
 
@@ -255,9 +285,10 @@ static void loop(struct luaserve *s, uint64_t waiting)
         for (int i = 0; i < count; i++)
             handle(s, &events[i]);
         now = ls_clock_us();
+        do_what_was_asked(s);
         if (next == 0 || now >= next || s->clients.count == 0) {
             ls_reaper_close_overdue(s, now);
-            next = ls_budgets_look(s, now);
+            next = sooner(ls_budgets_look(s, now), ls_reload_look(s, now));
         }
         if (s->accept_again > 0 && now >= s->accept_again)
             s->accept_again = 0;
@@ -274,21 +305,15 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static uint64_t shortest_budget(const struct luaserve *s)
 {
-    const struct ls_site *site = &s->site;
+    const struct ls_site *site = &s->now->site;
     uint64_t shortest = least(site->head_timeout, site->body_timeout);
     shortest = least(shortest, least(site->idle_timeout, ls_site_send_window(site)));
     shortest = least(shortest, ls_site_allowance(site, 0));
     shortest = least(shortest, least(site->linger_timeout, site->wall));
-    for (size_t i = 0; i < ls_router_count(s->router); i++)
-        if (ls_router_at(s->router, i)->wall > 0)
-            shortest = least(shortest, ls_router_at(s->router, i)->wall);
+    for (size_t i = 0; i < ls_router_count(s->now->router); i++)
+        if (ls_router_at(s->now->router, i)->wall > 0)
+            shortest = least(shortest, ls_router_at(s->now->router, i)->wall);
     return shortest;
-}
-
-static int watch(struct luaserve *s, int fd, uint64_t data)
-{
-    struct epoll_event e = { .events = EPOLLIN, .data.u64 = data };
-    return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
 static int open_placeholder(void)
@@ -302,11 +327,11 @@ static int open_placeholder(void)
 static int first_of_ours(const struct luaserve *s)
 {
     int highest = ls_fds_highest(), lowest = highest + 1;
-    for (size_t i = 0; i < s->listener_count && highest >= 0; i++)
-        lowest = s->listeners[i].fd < lowest ? s->listeners[i].fd : lowest;
+    for (size_t i = 0; i < s->listeners.count && highest >= 0; i++)
+        lowest = s->listeners.all[i].fd < lowest ? s->listeners.all[i].fd : lowest;
     if (highest < 0)
         return highest;
-    return highest - lowest + 1 == (int)s->listener_count ? lowest : highest + 1;
+    return highest - lowest + 1 == (int)s->listeners.count ? lowest : highest + 1;
 }
 
 /* Replaces *fd by a duplicate that is at least `lowest`, unless it is already. 0 or -errno. */
@@ -318,29 +343,61 @@ static int raise_to(int *fd, int lowest)
     return raised < 0 ? raised : 0;
 }
 
-/* Everything that only the supervisor uses comes to lie directly above what workers share. It
- * moves as little as it can: a hole below would be every new client's first descriptor. */
+/* Everything that only the supervisor uses comes to lie above what workers share and the room that
+ * is left there. */
 static int lay_out(struct luaserve *s, uint64_t mask)
 {
-    int err = s->fds.shared_end = first_of_ours(s);
+    int err = first_of_ours(s);
+    s->fds.shared_end = err + LS_FDS_ROOM;
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
     s->signals = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     s->placeholder = open_placeholder();
-    for (size_t i = 0; i < s->listener_count && err >= 0; i++)
-        err = raise_to(&s->listeners[i].fd, s->fds.shared_end);
+    for (size_t i = 0; i < s->listeners.count && err >= 0; i++)
+        err = raise_to(&s->listeners.all[i].fd, s->fds.shared_end);
     int *own[] = { &s->epoll, &s->signals, &s->placeholder };
     for (size_t i = 0; i < 3 && err >= 0; i++)
         err = raise_to(own[i], s->fds.shared_end);
-    return err < 0 ? err : ls_fds_make_ring(&s->fds, s->placeholder);
+    if (err >= 0)
+        err = ls_fds_make_ring(&s->fds, s->placeholder);
+    if (err == 0)
+        ls_fds_fill(&s->fds, s->placeholder);
+    return err;
 }
 
 static int watch_all(struct luaserve *s)
 {
-    int err = watch(s, s->signals, LS_ABOUT_SIGNAL);
-    for (size_t i = 0; i < s->listener_count && err == 0; i++)
-        err = watch(s, s->listeners[i].fd, i << 32 | LS_ABOUT_LISTENER);
+    struct epoll_event e = { .events = EPOLLIN, .data.u64 = LS_ABOUT_SIGNAL };
+    int err = ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->signals, &e);
     s->accepting = err == 0;
+    for (size_t i = 0; i < s->listeners.count && err == 0; i++)
+        err = watch_listener(s, i, EPOLL_CTL_ADD);
     return err;
+}
+
+static void stop_listening(struct luaserve *s, const struct ls_listeners *but)
+{
+    for (size_t i = 0; i < s->listeners.count; i++)
+        if (!ls_listeners_have(but, s->listeners.all[i].fd))
+            ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->listeners.all[i].fd, NULL);
+    ls_listeners_close(&s->listeners, but);
+}
+
+void ls_supervisor_listen(struct luaserve *s, const struct ls_listeners *listeners)
+{
+    struct ls_listeners before = s->listeners, now = *listeners;
+    for (size_t i = 0; i < now.count; i++)
+        if (!ls_listeners_have(&before, now.all[i].fd))
+            raise_to(&now.all[i].fd, s->fds.shared_end);
+    stop_listening(s, &now);
+    s->listeners = now;
+    for (size_t i = 0; i < now.count; i++) {
+        bool known = ls_listeners_have(&before, now.all[i].fd);
+        int err = watch_listener(s, i, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD);
+        if (err < 0)
+            ls_log(&s->now->log, LS_LOG_ERROR, "cannot listen on %s: %s", now.all[i].url,
+                   strerror(-err));
+    }
+    s->shortest = shortest_budget(s);
 }
 
 static int prepare(struct luaserve *s, uint64_t mask)
@@ -348,26 +405,26 @@ static int prepare(struct luaserve *s, uint64_t mask)
     ls_process_raise_descriptors();
     int err = ls_fork_prepare(&s->fork);
     if (err == 0)
-        err = ls_clients_init(&s->clients, (uint32_t)s->config.processes.max_clients);
+        err = ls_clients_init(&s->clients, (uint32_t)s->now->config.processes.max_clients);
     if (err == 0)
-        err = ls_worker_prepare(s);
+        err = ls_generation_prepare(s->now);
     if (err == 0)
         err = lay_out(s, mask);
     if (err == 0)
         err = watch_all(s);
     if (err < 0)
         return err;
-    s->site.tls_told = &s->clients.shared->tls_told;
-    s->site.draining = &s->clients.shared->draining;
+    atomic_store(&s->clients.shared->newest, 1);
+    ls_generation_share(s->now, s->clients.shared, 1);
     s->shortest = shortest_budget(s);
-    ls_lua_settle(s->lua);
-    malloc_trim(0); /* merges what was freed, which each worker would do again, page by page */
     ls_fault_become(LS_FAULT_SUPERVISOR);
     return 0;
 }
 
 static void close_ring(struct luaserve *s)
 {
+    while (s->fds.filled_count > 0)
+        ls_sys_close(s->fds.filled[--s->fds.filled_count]);
     if (s->fds.ring > 0)
         ls_sys_close_range((unsigned)s->fds.ring, (unsigned)s->fds.ring + LS_FDS_RING - 1, 0);
     int *own[] = { &s->epoll, &s->signals, &s->placeholder };
@@ -383,14 +440,16 @@ int ls_supervisor_run(struct luaserve *s)
     uint64_t mask = bit(SIGCHLD);
     struct ls_signals before;
     if (s->own_signals)
-        mask |= bit(SIGTERM) | bit(SIGINT);
+        mask |= bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1);
     ls_process_take_signals(&before);
     int err = prepare(s, mask);
     if (err == 0)
         loop(s, before.mask | mask);
-    ls_listeners_close(s);
+    ls_reload_drop(s);
+    ls_listeners_close(&s->listeners, NULL);
+    s->listening = false;
     close_ring(s);
-    ls_engine_free(&s->worker.engine);
+    ls_generation_share(s->now, NULL, 0);
     ls_clients_free(&s->clients);
     ls_process_restore_signals(&before);
     return err;

@@ -7,7 +7,7 @@
 /* Serves until s->stop is set and the last worker is gone. 0, or -errno when it cannot begin. */
 int ls_supervisor_run(struct luaserve *s);
 
-/* Closes all listeners, and removes the files of Unix sockets; none is left. */
-void ls_listeners_close(struct luaserve *s);
+/* From now on what it listens on is `listeners`; others that it had are closed. */
+void ls_supervisor_listen(struct luaserve *s, const struct ls_listeners *listeners);
 
 #endif

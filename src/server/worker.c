@@ -187,9 +187,8 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     if (ls_sys_getppid() != w->supervisor)
         ls_sys_exit_group(LUASERVE_OS);
     w->slot = slot;
-    w->lua = s->lua;
     w->word = atomic_load(&slot->word);
-    ls_lua_serve(s->lua, s->config.limits.memory, quit, w);
+    ls_lua_serve(w->lua, s->now->config.limits.memory, quit, w);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_process_worker_signals();
 }
@@ -210,7 +209,7 @@ static void serve(struct ls_worker *w)
 
 _Noreturn void ls_worker_main(struct luaserve *s, uint32_t index, int entry)
 {
-    struct ls_worker *w = &s->worker;
+    struct ls_worker *w = &s->now->worker;
     const struct ls_client *client = &s->clients.all[index];
     w->fd = ls_fds_detach(&s->fds, entry);
     if (w->fd < 0)
@@ -223,10 +222,9 @@ _Noreturn void ls_worker_main(struct luaserve *s, uint32_t index, int entry)
     ls_process_exit(0);
 }
 
-int ls_worker_prepare(struct luaserve *s)
+int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls_lua *lua)
 {
-    struct ls_worker *w = &s->worker;
-    *w = (struct ls_worker) { .fd = -1, .supervisor = ls_sys_getpid() };
+    *w = (struct ls_worker) { .fd = -1, .lua = lua, .supervisor = ls_sys_getpid() };
     w->driver = (struct ls_driver) { .enter = enter, .block = block };
-    return ls_engine_init(&w->engine, &s->site, &w->driver);
+    return ls_engine_init(&w->engine, site, &w->driver);
 }

@@ -24,9 +24,8 @@ struct ls_worker {
     bool said_all;           /* SHUT_WR is done */
 };
 
-/* In the supervisor, before the first fork: what all workers have in common is made once.
- * 0 or -errno. */
-int ls_worker_prepare(struct luaserve *s);
+/* In the supervisor, before the first fork: what all workers have in common. 0 or -errno. */
+int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls_lua *lua);
 
 /* In the child: serves the client, whose socket is in ring entry `entry`, and ends the process. */
 _Noreturn void ls_worker_main(struct luaserve *s, uint32_t client, int entry);

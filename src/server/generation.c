@@ -1,0 +1,230 @@
+#include "server/generation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "exchange/gzip.h"
+#include "lua/handler.h"
+#include "os/folder.h"
+#include "os/sys.h"
+#include "server/error.h"
+
+enum { LINGER_TIMEOUT = 2000000 }; /* µs for a client to finish after our last word */
+
+static int open_log_file(const char *path)
+{
+    struct ls_open_how how = { .flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, .mode = 0640 };
+    return ls_sys_openat2(AT_FDCWD, path, &how, sizeof how);
+}
+
+/* The file at that path is another one now, because somebody has moved ours away. When it cannot be
+ * opened we keep ours: a log in the wrong place is better than none. */
+static void reopen_log(struct ls_log_file *file)
+{
+    file->age = atomic_load(file->now);
+    int fd = file->path ? open_log_file(file->path) : -1;
+    if (fd < 0)
+        return;
+    ls_sys_dup3(fd, file->fd, O_CLOEXEC);
+    ls_sys_close(fd);
+}
+
+static void write_log(void *ctx, const char *line, size_t len)
+{
+    struct ls_log_file *file = ctx;
+    if (file->now && atomic_load(file->now) != file->age)
+        reopen_log(file);
+    ls_sys_write(file->fd, line, len); /* nobody is left to tell when that fails */
+}
+
+struct ls_generation *ls_generation_new(void)
+{
+    struct ls_generation *g = calloc(1, sizeof *g);
+    if (!g || ls_config_init(&g->config) < 0) {
+        free(g);
+        return NULL;
+    }
+    g->log_file.fd = 2;
+    g->log = (struct ls_log) { .level = LS_LOG_INFO, .sink = write_log, .ctx = &g->log_file };
+    g->site.www.root = -1;
+    ls_output_init(&g->worker.engine.out);
+    return g;
+}
+
+void ls_generation_free(struct ls_generation **generation)
+{
+    struct ls_generation *g = *generation;
+    *generation = NULL;
+    if (!g)
+        return;
+    ls_engine_free(&g->worker.engine);
+    ls_lua_free(&g->lua);
+    ls_router_free(&g->router);
+    if (g->site.www.root >= 0)
+        ls_sys_close(g->site.www.root);
+    ls_gzip_unload(&g->gzip);
+    if (g->log_file.fd > 2)
+        ls_sys_close(g->log_file.fd);
+    ls_config_free(&g->config);
+    free(g);
+}
+
+int ls_generation_file(struct ls_generation *g, const char *path, struct luaserve_error *error)
+{
+    struct ls_buffer faults = { 0 };
+    int err = ls_config_read(&g->config, path, &faults);
+    if (err < 0)
+        return ls_error_config(error, &faults, err);
+    ls_buffer_free(&faults);
+    return 0;
+}
+
+int ls_generation_set(struct ls_generation *g, const char *key, const char *value,
+                      struct luaserve_error *error)
+{
+    struct ls_buffer faults = { 0 };
+    int err = ls_config_set(&g->config, key, value, &faults);
+    if (err < 0)
+        return ls_error_config(error, &faults, err);
+    ls_buffer_free(&faults);
+    return 0;
+}
+
+/* ---- loading ---- */
+
+static int open_log(struct ls_generation *g, struct luaserve_error *error)
+{
+    const char *path = g->config.log.file;
+    g->log.level = g->config.log.level;
+    g->log.colour = strcmp(path, "-") == 0 && isatty(2);
+    if (strcmp(path, "-") == 0)
+        return 0;
+    int fd = open_log_file(path);
+    if (fd < 0)
+        return ls_error_set(error, LUASERVE_CONFIG, "log.file: cannot open %s: %s", path,
+                            strerror(-fd));
+    g->log_file.fd = fd;
+    g->log_file.path = path;
+    return 0;
+}
+
+/* 0 with *fd -1 when a folder that nobody named is merely not there. */
+static int open_www(struct ls_generation *g, struct luaserve_error *error)
+{
+    int fd = ls_folder_open(g->config.www);
+    if (fd == -ENOENT && !g->config.www_named)
+        return 0;
+    if (fd < 0)
+        return ls_error_set(error, LUASERVE_CONFIG, "www: cannot open %s: %s", g->config.www,
+                            strerror(-fd));
+    g->site.www.root = fd;
+    return 0;
+}
+
+static int load_gzip(struct ls_generation *g, struct luaserve_error *error)
+{
+    if (!g->config.compress)
+        return 0;
+    g->gzip = ls_gzip_load();
+    if (!g->gzip)
+        return ls_error_set(error, LUASERVE_CONFIG,
+                            "compress: needs libz.so.1, which cannot be loaded "
+                            "(Debian: apt install zlib1g)");
+    return 0;
+}
+
+static const char *scripts_folder(const struct ls_generation *g)
+{
+    int fd = ls_folder_open(g->config.scripts);
+    if (fd == -ENOENT && !g->config.scripts_named)
+        return NULL;
+    if (fd >= 0)
+        ls_sys_close(fd);
+    return g->config.scripts;
+}
+
+static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
+{
+    struct ls_buffer why = { 0 };
+    g->router = ls_router_new();
+    struct ls_lua_options options = { .scripts = scripts_folder(g),
+                                      .router = g->router,
+                                      .log = &g->log,
+                                      .dev = g->config.dev,
+                                      .load_until = ls_clock_us() + g->config.limits.load,
+                                      .version = LUASERVE_VERSION };
+    int err = g->router ? ls_lua_new(&g->lua, &options, &why) : -ENOMEM;
+    if (err < 0 && why.len > 0)
+        ls_error_set(error, LUASERVE_CONFIG, "%.*s", (int)why.len, why.at);
+    else if (err < 0)
+        ls_error_os(error, "scripts", err);
+    ls_buffer_free(&why);
+    return err < 0 ? -1 : 0;
+}
+
+static void fill_site(struct ls_generation *g)
+{
+    const struct ls_config *c = &g->config;
+    struct ls_site *site = &g->site;
+    site->head =
+        (struct ls_head_limits) { (uint32_t)c->limits.request_line, (uint32_t)c->limits.headers,
+                                  (uint32_t)c->limits.header_count };
+    site->body = c->limits.body;
+    site->head_timeout = c->limits.head_timeout;
+    site->body_timeout = c->limits.body_timeout;
+    site->idle_timeout = c->limits.idle_timeout;
+    site->send_timeout = c->limits.send_timeout;
+    site->min_rate = c->limits.min_rate;
+    site->min_rate_after = c->limits.min_rate_after;
+    site->linger_timeout = LINGER_TIMEOUT;
+    site->wall = c->limits.wall;
+    site->requests = c->limits.requests_per_client;
+    site->router = g->router;
+    site->www.index = c->index;
+    site->www.listing = c->listing;
+    site->www.max_age = c->max_age / 1000000;
+    site->www.types = (struct ls_mime_map) { c->mime, c->mime_count };
+    site->www.gzip = g->gzip;
+    site->dev = c->dev;
+    site->log = &g->log;
+    ls_lua_handlers(g->lua, &site->handlers);
+    if (ls_sys_getrandom(&site->nonce, sizeof site->nonce, 0) < 0)
+        site->nonce = (uint64_t)(uintptr_t)g;
+}
+
+int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
+{
+    struct ls_buffer faults = { 0 };
+    int err = ls_config_finish(&g->config, &faults);
+    if (err < 0)
+        return ls_error_config(error, &faults, err);
+    ls_buffer_free(&faults);
+    if (open_log(g, error) < 0 || open_www(g, error) < 0 || load_gzip(g, error) < 0 ||
+        run_scripts(g, error) < 0)
+        return -1;
+    fill_site(g);
+    g->loaded = true;
+    return 0;
+}
+
+void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint32_t number)
+{
+    g->site.tls_told = shared ? &shared->tls_told : NULL;
+    g->site.newest = shared ? &shared->newest : NULL;
+    g->site.generation = number;
+    g->log_file.now = shared ? &shared->log_age : NULL;
+    g->log_file.age = shared ? atomic_load(&shared->log_age) : 0;
+}
+
+int ls_generation_prepare(struct ls_generation *g)
+{
+    int err = ls_worker_prepare(&g->worker, &g->site, g->lua);
+    ls_lua_settle(g->lua);
+    malloc_trim(0); /* merges what was freed, which each worker would do again, page by page */
+    return err;
+}

@@ -1,0 +1,45 @@
+/* What one reading of the configuration and of the scripts made: a reload replaces it as a whole.
+ * Workers keep the one that they were forked with. */
+#ifndef LS_SERVER_GENERATION_H
+#define LS_SERVER_GENERATION_H
+
+#include "luaserve.h"
+#include "server/clients.h"
+#include "server/config.h"
+#include "server/worker.h"
+
+struct ls_generation {
+    struct ls_config config;
+    bool loaded;
+    struct ls_log log;
+    struct ls_log_file {
+        int fd;
+        const char *path;            /* NULL: standard error */
+        uint32_t age;                /* of what fd is */
+        const _Atomic uint32_t *now; /* another age: to be opened again; NULL: nobody asks for it */
+    } log_file;
+    struct ls_gzip *gzip; /* NULL: nothing is compressed */
+    struct ls_router *router;
+    struct ls_lua *lua;
+    struct ls_site site;     /* refers to all the above */
+    struct ls_worker worker; /* of the child, once it is one */
+};
+
+/* The default configuration, nothing loaded; NULL when memory is short. */
+struct ls_generation *ls_generation_new(void);
+void ls_generation_free(struct ls_generation **g);
+
+/* As luaserve_config_file, luaserve_set and luaserve_load. 0, or -1 with *error. */
+int ls_generation_file(struct ls_generation *g, const char *path, struct luaserve_error *error);
+int ls_generation_set(struct ls_generation *g, const char *key, const char *value,
+                      struct luaserve_error *error);
+int ls_generation_load(struct ls_generation *g, struct luaserve_error *error);
+
+/* From now on it is number `number` of those that refer to `shared`; NULL: to nothing. */
+void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint32_t number);
+
+/* In the supervisor, before the first fork: what all workers have in common is made once, and
+ * memory is tidied. 0 or -errno. */
+int ls_generation_prepare(struct ls_generation *g);
+
+#endif

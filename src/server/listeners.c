@@ -1,0 +1,157 @@
+#include "server/listeners.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "os/sys.h"
+
+static const char *why_not_bound(int err)
+{
+    switch (err) {
+    case -EADDRINUSE:
+        return "the address is in use";
+    case -EACCES:
+        return "no permission (ports below 1024 need the privilege to bind them)";
+    case -EADDRNOTAVAIL:
+        return "the address is not one of this machine's";
+    default:
+        return strerror(-err);
+    }
+}
+
+static void describe(struct ls_listener *l, const struct ls_address *bound)
+{
+    bool local = bound->name.any.sa_family == AF_UNIX;
+    ls_address_text(bound, l->bound);
+    snprintf(l->url, sizeof l->url, "%s%s", local ? "" : "http://", l->bound);
+    snprintf(l->unix_path, sizeof l->unix_path, "%s", local ? l->bound + strlen("unix:") : "");
+    l->port = ls_address_port(bound);
+}
+
+bool ls_listeners_have(const struct ls_listeners *l, int fd)
+{
+    for (size_t i = 0; l && i < l->count; i++)
+        if (l->all[i].fd == fd)
+            return true;
+    return false;
+}
+
+/* One of `old` that was wanted just so, or is bound there, and that is not yet among the `taken`;
+ * NULL: none. */
+static const struct ls_listener *find(const struct ls_listeners *old, const char *wanted,
+                                      const struct ls_listeners *taken)
+{
+    struct ls_address address;
+    char same[LS_ADDRESS_TEXT] = "";
+    if (ls_address_parse(ls_slice_of(wanted), &address) == 0)
+        ls_address_text(&address, same);
+    for (size_t i = 0; old && i < old->count; i++) {
+        const struct ls_listener *l = &old->all[i];
+        if ((strcmp(l->wanted, wanted) == 0 || strcmp(l->bound, same) == 0) &&
+            !ls_listeners_have(taken, l->fd))
+            return l;
+    }
+    return NULL;
+}
+
+static int bind_one(struct ls_listeners *l, const char *wanted, int backlog,
+                    struct luaserve_error *error)
+{
+    struct ls_listener *new = &l->all[l->count];
+    struct ls_address address, bound;
+    int fd = ls_address_parse(ls_slice_of(wanted), &address);
+    if (fd == 0)
+        fd = ls_net_listen(&address, backlog, &bound);
+    if (fd < 0)
+        return ls_error_set(error, LUASERVE_UNAVAILABLE, "cannot bind %s: %s", wanted,
+                            why_not_bound(fd));
+    *new = (struct ls_listener) { .fd = fd };
+    snprintf(new->wanted, sizeof new->wanted, "%s", wanted);
+    describe(new, &bound);
+    l->count++;
+    return 0;
+}
+
+static int open_one(struct ls_listeners *l, const char *wanted, const struct ls_config *c,
+                    const struct ls_listeners *old, struct luaserve_error *error)
+{
+    const struct ls_listener *same = find(old, wanted, l);
+    if (!same)
+        return bind_one(l, wanted, (int)c->backlog, error);
+    l->all[l->count] = *same;
+    snprintf(l->all[l->count++].wanted, LS_ADDRESS_TEXT, "%s", wanted);
+    ls_sys_listen(same->fd, (int)c->backlog); /* which may have changed */
+    return 0;
+}
+
+static int open_host_port(struct ls_listeners *l, const struct ls_config *c,
+                          const struct ls_listeners *old, struct luaserve_error *error)
+{
+    char text[LS_ADDRESS_TEXT];
+    snprintf(text, sizeof text, strchr(c->host, ':') ? "[%s]:%d" : "%s:%d", c->host, (int)c->port);
+    return open_one(l, text, c, old, error);
+}
+
+int ls_listeners_open(struct ls_listeners *l, const struct ls_config *c,
+                      const struct ls_listeners *old, struct luaserve_error *error)
+{
+    int err = 0;
+    l->count = 0;
+    if (old && old->count > 0 && !old->all[0].wanted[0]) { /* all of them were handed over */
+        *l = *old;
+        return 0;
+    }
+    if (c->listen_count == 0)
+        err = open_host_port(l, c, old, error);
+    for (size_t i = 0; i < c->listen_count && err == 0; i++)
+        err = open_one(l, c->listen[i], c, old, error);
+    if (err < 0)
+        ls_listeners_close(l, old);
+    return err;
+}
+
+static int adopt(struct ls_listener *l, int fd)
+{
+    struct ls_address bound;
+    int err = ls_net_adopt(fd, &bound);
+    if (err < 0)
+        return err;
+    *l = (struct ls_listener) { .fd = fd };
+    describe(l, &bound);
+    l->unix_path[0] = '\0'; /* whoever made it removes it */
+    return 0;
+}
+
+int ls_listeners_adopt(struct ls_listeners *l, int first, int count, struct luaserve_error *error)
+{
+    l->count = 0;
+    if (count > LS_CONFIG_LISTENERS)
+        return ls_error_set(error, LUASERVE_UNAVAILABLE,
+                            "LISTEN_FDS: expected at most %d sockets, found %d",
+                            LS_CONFIG_LISTENERS, count);
+    for (int i = 0; i < count; i++) {
+        int err = adopt(&l->all[i], first + i);
+        if (err < 0)
+            return ls_error_set(error, LUASERVE_UNAVAILABLE,
+                                "LISTEN_FDS: descriptor %d is no listening stream socket: %s",
+                                first + i, strerror(-err));
+        l->count++;
+    }
+    return 0;
+}
+
+/* The file of a Unix socket goes first: as soon as nobody listens there, the next server may put
+ * its own in the place. */
+void ls_listeners_close(struct ls_listeners *l, const struct ls_listeners *but)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (ls_listeners_have(but, l->all[i].fd))
+            continue;
+        if (l->all[i].unix_path[0])
+            ls_sys_unlink(l->all[i].unix_path);
+        ls_sys_close(l->all[i].fd);
+    }
+    l->count = 0;
+}
