@@ -63,8 +63,16 @@ return {
     -- mode = "fork",
 
     -- Clients served at once, 1 to 100000: each is a process, about 200 KB and whatever its
-    -- handlers use. More of them wait in the backlog. Think of max_clients times limits.memory.
+    -- handlers use. Think of max_clients times limits.memory.
     -- max_clients = 1024,
+
+    -- When there are as many, a client that waits between two requests is closed for a new one.
+    -- Where none does, new ones wait that long, "0s" to "24h": then they get 503 and Retry-After.
+    -- queue_timeout = "1s",
+
+    -- Clients of one address at once, 0 to 100000 (IPv6: of one /64): more of them get 503, unless one
+    -- of its idle ones can be closed. 0: as many as come. Behind a proxy all have its address.
+    -- per_address = 0,
   },
 
   -- What one client may take. Too small refuses honest clients, too big lets a hostile one have it.

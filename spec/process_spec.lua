@@ -94,21 +94,6 @@ describe("the supervisor", function()
     assert.equal(0, server:stop())
   end)
 
-  it("lets clients wait when the house is full, and serves them then", function()
-    local server = start { processes = { max_clients = 2 } }
-    local one, two = server:client(), server:client()
-    one:request { path = "/ok" }
-    two:request { path = "/ok" }
-    local three = server:client()
-    three:send "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n"
-    assert.equal(2, children(server))
-    one:close()
-    assert.equal("ok", three:receive_response().body)
-    two:close()
-    three:close()
-    server:stop()
-  end)
-
   for _, signal in ipairs { "TERM", "INT" } do
     it("lets a request in flight end at SIG" .. signal .. ", and exits 0", function()
       local server = start()
@@ -127,13 +112,35 @@ describe("the supervisor", function()
     end)
   end
 
-  it("ends what does not end within drain_timeout", function()
-    local server = start { limits = { drain_timeout = "100ms" } }
+  local function held(server, requests)
     local client = server:client()
-    client:send "GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+    client:send(("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"):rep(requests))
     assert.is_true(eventually(function() return children(server) == 1 end))
+    return client
+  end
+
+  it("answers 503 what does not end within drain_timeout, and says so", function()
+    local server = start { limits = { drain_timeout = "50ms" } }
+    local client = held(server, 2)
     server:signal "TERM"
+    local response = client:receive_response()
+    assert.equal(503, response.status)
+    assert.equal("close", response.headers.connection)
+    assert.equal("", client:receive "*a")
     assert.equal(0, server:wait())
+    assert.truthy(server.err:find("/slow: not done within limits.drain_timeout: killed", 1, true), server.err)
+    client:close()
+  end)
+
+  it("ends at once when it is told to a second time, and still answers", function()
+    local server = start { limits = { drain_timeout = "1h" } }
+    local client = held(server, 1)
+    server:signal "TERM"
+    assert.truthy(server:log "stopping: 1 clients")
+    server:signal "TERM"
+    assert.equal(503, client:receive_response().status)
+    assert.equal(0, server:wait())
+    assert.truthy(server.err:find("/slow: told to stop at once: killed", 1, true), server.err)
     client:close()
   end)
 

@@ -78,6 +78,14 @@ int ls_fds_move(int fd, int lowest)
     return moved;
 }
 
+int ls_fds_raise(int *fd, int lowest)
+{
+    int raised = *fd < 0 || *fd >= lowest ? *fd : ls_fds_move(*fd, lowest);
+    if (raised >= 0)
+        *fd = raised;
+    return raised >= 0 || *fd < 0 ? 0 : raised;
+}
+
 int ls_fds_make_ring(struct ls_fds *fds, int placeholder)
 {
     int highest = ls_fds_highest();

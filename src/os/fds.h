@@ -32,6 +32,9 @@ int ls_fds_highest(void);
  * The new descriptor, or -errno with `fd` still open. */
 int ls_fds_move(int fd, int lowest);
 
+/* The same for *fd, unless it is that high already, or < 0. 0 or -errno. */
+int ls_fds_raise(int *fd, int lowest);
+
 /* Fills the ring, directly above the highest open descriptor, with duplicates of `placeholder`,
  * which must be of no use to a child; they are close-on-exec. Sets fds->ring. 0, or -errno with
  * nothing left open (-EBADF also when the ring would pass the descriptor limit). */

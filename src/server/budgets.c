@@ -12,7 +12,7 @@ enum {
 };
 
 /* The worker's whole process group; a worker that has none yet has started nothing. */
-void ls_budgets_kill(struct luaserve *s, uint32_t client)
+static void kill_worker(struct luaserve *s, uint32_t client)
 {
     int pid = s->clients.all[client].pid;
     if (pid > 0 && ls_sys_kill(-pid, SIGKILL) == -ESRCH)
@@ -82,7 +82,7 @@ static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint
     log_end(s, client, "handler did not end when interrupted: killed");
     if (!has_begun(s, client))
         ls_incident_answer(s, client, 503);
-    ls_budgets_kill(s, client);
+    kill_worker(s, client);
 }
 
 /* A first look at a write, which has taken a whole window: what was acknowledged before it began
@@ -189,7 +189,7 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
             c->kill_at = now + GRACE;
         c->ending = true;
         if (now >= c->kill_at)
-            ls_budgets_kill(s, client);
+            kill_worker(s, client);
         return c->kill_at > now ? c->kill_at : now + GRACE;
     }
     if (phase == LS_PHASE_IDLE && is_retired(s, client) && close_idle(s, client, now))
@@ -220,4 +220,58 @@ void ls_budgets_close_idle(struct luaserve *s)
     for (uint32_t i = 0; i < s->clients.count; i++)
         if (is_retired(s, s->clients.active[i]))
             close_idle(s, s->clients.active[i], now);
+}
+
+/* On its way out already, or waiting: since when, as its deadline tells; 0: neither. */
+static uint64_t idle_until(struct luaserve *s, uint32_t client)
+{
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    const struct ls_client *c = &s->clients.all[client];
+    bool idle = ls_slot_phase(atomic_load(&slot->word)) == LS_PHASE_IDLE;
+    return c->ending ? 1 : idle ? atomic_load(&slot->deadline) : 0;
+}
+
+/* The one that waits longest of those that have waited for less than `than`; its time in *until,
+ * UINT64_MAX: none. */
+static uint32_t longest_idle(struct luaserve *s, const struct ls_address *address, uint64_t than,
+                             uint64_t *until)
+{
+    uint32_t longest = 0;
+    *until = UINT64_MAX;
+    for (uint32_t i = 0; i < s->clients.count; i++) {
+        uint32_t client = s->clients.active[i];
+        uint64_t at = idle_until(s, client);
+        if (at <= than || at >= *until ||
+            (address && !ls_census_same(address, &s->clients.all[client].peer)))
+            continue;
+        *until = at;
+        longest = client;
+    }
+    return longest;
+}
+
+bool ls_budgets_evict(struct luaserve *s, const struct ls_address *address)
+{
+    uint64_t now = ls_clock_us(), until = 0;
+    uint32_t client;
+    while (client = longest_idle(s, address, until, &until), until != UINT64_MAX)
+        if (s->clients.all[client].ending || close_idle(s, client, now))
+            return true;
+    return false; /* whoever seemed idle has asked for something */
+}
+
+void ls_budgets_end(struct luaserve *s, uint32_t client, const char *why)
+{
+    uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
+    enum ls_phase phase = ls_slot_phase(word);
+    struct ls_traffic t;
+    ls_traffic_look(s, client, &t);
+    if (phase < LS_PHASE_LINGER && s->clients.all[client].pid > 0 && take(s, client, word) &&
+        (t.asked || t.answered)) {
+        log_end(s, client, why);
+        s->clients.all[client].cut |= t.answered;
+        if (!t.answered)
+            ls_incident_answer(s, client, 503);
+    }
+    kill_worker(s, client);
 }

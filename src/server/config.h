@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "http/mime.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 31, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 33, LS_CONFIG_MIMES = 200 };
 
 enum ls_config_mode { LS_MODE_FORK };
 
@@ -39,7 +39,8 @@ struct ls_config {
 
     struct {
         enum ls_config_mode mode;
-        uint64_t max_clients;
+        uint64_t max_clients, per_address; /* per_address 0: as many */
+        uint64_t queue_timeout;            /* µs */
     } processes;
 
     struct {

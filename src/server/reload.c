@@ -152,7 +152,8 @@ static void take_over(struct luaserve *s, struct ls_generation *g,
     ls_generation_share(g, s->clients.shared, old->site.generation + 1);
     warn_of_fixed(s, &g->config);
     s->now = g;
-    ls_supervisor_listen(s, listeners);
+    ls_door_move(s, listeners);
+    ls_supervisor_measure(s);
     atomic_store(&s->clients.shared->newest, g->site.generation);
     ls_budgets_close_idle(s);
     ls_generation_free(&old);

@@ -57,6 +57,10 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
       .about = "fork: a process for every client" },
     INTEGER("processes.max_clients", processes.max_clients, "1024", 1, 100000,
             "clients served at once, each by a process; more of them wait"),
+    INTEGER("processes.per_address", processes.per_address, "0", 0, 100000,
+            "clients of one address (IPv6: /64) at once; more: 503; 0: as many as come"),
+    DURATION("processes.queue_timeout", processes.queue_timeout, "1s", 0,
+             "that clients wait when there are max_clients and none is idle; longer: 503"),
 
     SIZE("limits.request_line", limits.request_line, "8K", 16, M(1),
          "bytes of the request line; more: 414"),

@@ -7,6 +7,7 @@
 #include "os/fds.h"
 #include "os/process.h"
 #include "server/clients.h"
+#include "server/door.h"
 #include "server/listeners.h"
 #include "server/recipe.h"
 #include "server/reload.h"
@@ -26,13 +27,13 @@ struct luaserve {
     struct ls_clients clients;
     int epoll, signals, placeholder; /* -1: not open */
     bool own_signals;                /* luaserve_handle_signals */
-    bool accepting, listening;
+    bool listening;
+    struct ls_door door;
     volatile sig_atomic_t stop; /* 1: gracefully, 2: at once */
     struct {
         volatile sig_atomic_t reload, reopen;
     } asked;
     struct ls_reload reload;
-    uint64_t accept_again; /* µs: accepting is put off until then; 0: it is not */
     uint64_t drain_until;
     uint64_t shortest; /* µs: the shortest of all budgets */
 };

@@ -7,7 +7,7 @@
 /* Serves until s->stop is set and the last worker is gone. 0, or -errno when it cannot begin. */
 int ls_supervisor_run(struct luaserve *s);
 
-/* From now on what it listens on is `listeners`; others that it had are closed. */
-void ls_supervisor_listen(struct luaserve *s, const struct ls_listeners *listeners);
+/* The configuration or the routes are others than before. */
+void ls_supervisor_measure(struct luaserve *s);
 
 #endif

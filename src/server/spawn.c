@@ -1,0 +1,89 @@
+#include "server/spawn.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "os/sys.h"
+#include "server/reaper.h"
+
+enum {
+    RING_WAIT = 5000, /* µs for a worker to cut itself loose, before we look again */
+    RING_WAITS = 40   /* of these, before a new client is turned away */
+};
+
+/* An entry is used again once its worker has a descriptor table of its own, which takes the
+ * worker's first microseconds. One of those that can be used, in turn; -1: none. */
+static int free_ring_entry(const struct luaserve *s)
+{
+    for (uint64_t i = 0; i < LS_FDS_RING; i++) {
+        int entry = (int)((s->clients.served + i) % LS_FDS_RING);
+        int64_t holder = s->clients.ring[entry];
+        if (holder < 0 || atomic_load(&ls_clients_slot(&s->clients, (uint32_t)holder)->detached))
+            return entry;
+    }
+    return -1;
+}
+
+static void wait_for_ring(struct luaserve *s)
+{
+    const struct timespec wait = { .tv_nsec = RING_WAIT * 1000 };
+    int64_t holder = s->clients.ring[s->clients.served % LS_FDS_RING];
+    struct ls_slot *slot = ls_clients_slot(&s->clients, (uint32_t)holder);
+    ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAIT, 0, &wait, NULL, 0);
+    ls_reaper_run(s); /* it may have died before it came to that */
+}
+
+static int take_ring_entry(struct luaserve *s)
+{
+    int entry = free_ring_entry(s);
+    for (int i = 0; entry < 0 && i < RING_WAITS; i++) {
+        wait_for_ring(s);
+        entry = free_ring_entry(s);
+    }
+    return entry < 0 ? -EBUSY : entry;
+}
+
+static int fork_worker(struct luaserve *s, uint32_t client, int entry)
+{
+    int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
+    fflush(NULL);
+    int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
+    if (pid == 0)
+        ls_worker_main(s, client, entry);
+    if (pid < 0) {
+        ls_fds_clear(&s->fds, entry, s->placeholder);
+        return pid;
+    }
+    s->clients.ring[entry] = client;
+    s->clients.all[client].entry = entry;
+    s->clients.all[client].generation = s->now->site.generation;
+    s->clients.all[client].worker = &s->now->worker;
+    ls_clients_set_pid(&s->clients, client, pid);
+    return pid;
+}
+
+int ls_spawn(struct luaserve *s, int fd, const struct ls_address *peer)
+{
+    int entry = take_ring_entry(s);
+    if (entry < 0)
+        return entry;
+    uint32_t client = ls_clients_add(&s->clients, fd, peer);
+    s->clients.ring[entry] = -1;
+    atomic_store(&ls_clients_slot(&s->clients, client)->deadline,
+                 ls_clock_us() + s->now->site.idle_timeout);
+    int pid = fork_worker(s, client, entry);
+    if (pid < 0) {
+        ls_clients_remove(&s->clients, client);
+        return pid;
+    }
+    if (s->now->log.level <= LS_LOG_DEBUG) {
+        char text[LS_ADDRESS_TEXT];
+        ls_address_text(peer, text);
+        ls_log(&s->now->log, LS_LOG_DEBUG, "new connection from %s: worker %d", text, pid);
+    }
+    return 0;
+}
