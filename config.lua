@@ -73,6 +73,10 @@ return {
     -- Clients of one address at once, 0 to 100000 (IPv6: of one /64): more of them get 503, unless one
     -- of its idle ones can be closed. 0: as many as come. Behind a proxy all have its address.
     -- per_address = 0,
+
+    -- true: a worker that crashes may leave its memory, with all its client sent, in a file, as the
+    -- machine's core_pattern says.
+    -- core_dumps = false,
   },
 
   -- What one client may take. Too small refuses honest clients, too big lets a hostile one have it.
@@ -112,6 +116,11 @@ return {
     -- body does not count. Then it is interrupted, and after a grace killed: 503.
     -- wall = "30s",
 
+    -- CPU time of a handler, its C functions included, programs that it starts not; for one that
+    -- streams, from one write or sleep to the next. Then as above: 503. It is looked at now and then:
+    -- an eighth may be used on top.
+    -- cpu = "10s",
+
     -- For all scripts to load, at the start and at a reload (SIGHUP): then that has failed.
     -- load = "10s",
 
@@ -121,6 +130,10 @@ return {
     -- Bytes of Lua memory that a client may add to what the scripts loaded, "64K" to "1T": 503.
     -- What C modules allocate does not count.
     -- memory = "64M",
+
+    -- Bytes of data that the process of a client may have in all, C modules included, and each
+    -- program that it starts, up to "1T": then they get no more (RLIMIT_DATA). 0: no bound.
+    -- process_memory = "1G",
 
     -- Requests on one connection, 1 to 1000000000: then it is closed and the client connects
     -- anew, to a fresh process.

@@ -63,6 +63,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB set_robust_list
            STUB futex
            STUB getrandom
+           STUB clock_gettime
            STUB mmap
            STUB munmap
            STUB exit_group

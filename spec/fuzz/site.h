@@ -138,13 +138,13 @@ static inline void site_make(void)
     site_write(root, "large.bin", SITE_LARGE, false);
     site_write(root, "large.txt", SITE_LARGE, true);
     site = (struct ls_site) { .head = { 1000, 4000, 20 },
-                              .body = 5000,
+                              .limits = { .body = 5000,
+                                          .wall = 1000000,
+                                          .body_timeout = 1000000,
+                                          .send_timeout = 1000000 },
                               .head_timeout = 1000000,
-                              .body_timeout = 1000000,
                               .idle_timeout = 1000000,
-                              .send_timeout = 1000000,
                               .linger_timeout = 1000000,
-                              .wall = 1000000,
                               .requests = 100,
                               .router = site_routes(),
                               .www = { .root = root,

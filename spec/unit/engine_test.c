@@ -196,7 +196,7 @@ static void gives_a_body_time_by_what_has_come(void)
 {
     struct memory m;
     struct ls_site slow = site;
-    slow.body_timeout = 3600000000u;
+    slow.limits.body_timeout = 3600000000u;
     slow.min_rate = 2; /* bytes a second */
     slow.min_rate_after = 5000000;
     CHECK_INT(memory_begin(&m, &slow,
@@ -251,13 +251,13 @@ static int load(const char *folder)
     ls_buffer_free(&why);
     unlink(path);
     site = (struct ls_site) { .head = { 8192, 32768, 100 },
-                              .body = 1 << 20,
+                              .limits = { .body = 1 << 20,
+                                          .wall = 1000000,
+                                          .body_timeout = 1000000,
+                                          .send_timeout = 1000000 },
                               .head_timeout = 1000000,
-                              .body_timeout = 1000000,
                               .idle_timeout = 1000000,
-                              .send_timeout = 1000000,
                               .linger_timeout = 1000000,
-                              .wall = 1000000,
                               .requests = 100,
                               .router = router,
                               .www = { .root = -1, .index = "index.html" },

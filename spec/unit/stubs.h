@@ -47,7 +47,8 @@ static const struct stub stubs[] = {
     P(rt_sigqueueinfo), P(rt_sigaction),    P(rt_sigprocmask),  P(signalfd4),
     P(getpid),          P(getppid),
     P(setpgid),         P(prctl),           P(prlimit64),       P(get_robust_list),
-    P(set_robust_list), P(futex),           P(getrandom),       P(exit_group),
+    P(set_robust_list), P(futex),           P(getrandom),       P(clock_gettime),
+    P(exit_group),
 };
 /* clang-format on */
 

@@ -167,6 +167,17 @@ static void limits_and_names_are_read_and_set(void)
     CHECK_FAILS(ls_sys_get_robust_list(0x3FFFFFFF, &head, &len), ESRCH);
 }
 
+static void clocks_tell_the_time(void)
+{
+    struct timespec now, after;
+    CHECK_INT(ls_sys_clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    CHECK_INT(ls_sys_clock_gettime(CLOCK_MONOTONIC, &after), 0);
+    CHECK(now.tv_sec > 0 && after.tv_sec >= now.tv_sec);
+    CHECK_INT(ls_sys_clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+    CHECK(now.tv_nsec > 0 || now.tv_sec > 0);
+    CHECK_FAILS(ls_sys_clock_gettime(12345, &now), EINVAL);
+}
+
 static void prctl_takes_five_arguments(void)
 {
     if (under_valgrind())
@@ -200,6 +211,7 @@ static const struct unit_test tests[] = {
     { "limits and names are read and set", limits_and_names_are_read_and_set },
     { "prctl takes five arguments", prctl_takes_five_arguments },
     { "randomness differs", randomness_differs },
+    { "clocks tell the time", clocks_tell_the_time },
     { "all of that holds through a gate", all_hold_through_a_gate },
 };
 

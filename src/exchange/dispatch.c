@@ -114,15 +114,18 @@ static int judge(struct ls_engine *e)
 static void route(struct ls_engine *e)
 {
     e->match.route = NULL;
+    e->limits = e->site->limits;
     if (e->target.form == LS_ASTERISK_FORM) {
         add_allow(e, (1u << LS_METHODS) - 1 - (1u << LS_CONNECT) - (1u << LS_TRACE));
         ls_answer_page(e, 204, NULL);
     } else if (!ls_router_match(e->site->router, e->head.method, &e->target, e->skip, &e->match)) {
         answer_without_route(e);
-    } else if (!e->body.chunked && e->head.content_length > ls_engine_body_limit(e)) {
-        ls_answer_refuse(e, 413);
     } else {
-        e->state = LS_ENGINE_RUN;
+        e->limits = ls_limits_of(&e->site->limits, &e->match.route->own);
+        if (!e->body.chunked && e->head.content_length > e->limits.body)
+            ls_answer_refuse(e, 413);
+        else
+            e->state = LS_ENGINE_RUN;
     }
 }
 

@@ -33,6 +33,7 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, const struct ls_peer *
     e->peer = *peer;
     e->state = LS_ENGINE_READ;
     e->phase = LS_PHASE_START;
+    e->limits = e->site->limits;
     ls_head_reset(&e->head);
 }
 
@@ -68,7 +69,7 @@ static uint64_t budget(const struct ls_engine *e, enum ls_phase phase)
     case LS_PHASE_HEAD:
         return e->site->head_timeout;
     case LS_PHASE_SEND:
-        return ls_site_send_window(e->site);
+        return ls_site_send_window(e->site, e->limits.send_timeout);
     default:
         return e->site->linger_timeout;
     }
@@ -88,7 +89,7 @@ static uint64_t body_deadline(struct ls_engine *e, uint64_t now)
     if (e->body_from == 0)
         e->body_from = now;
     uint64_t rate = e->body_from + ls_site_allowance(e->site, e->body.taken) - e->body_time;
-    uint64_t progress = now + e->site->body_timeout;
+    uint64_t progress = now + e->limits.body_timeout;
     return rate < progress ? rate : progress;
 }
 
@@ -125,7 +126,7 @@ bool ls_engine_enter_handler(struct ls_engine *e)
         e->body_time += now - e->body_from;
     e->paused_at = e->body_from = 0;
     if (e->streaming)
-        return enter(e, LS_PHASE_HANDLER, now + e->wall);
+        return enter(e, LS_PHASE_HANDLER, now + e->limits.wall);
     if (e->phase == LS_PHASE_HANDLER)
         return !e->gone;
     return enter(e, LS_PHASE_HANDLER, e->wall_until);
@@ -161,11 +162,6 @@ void ls_engine_tear(struct ls_engine *e)
     e->gone = e->torn = true;
 }
 
-uint64_t ls_engine_body_limit(const struct ls_engine *e)
-{
-    return e->match.route && e->match.route->body ? e->match.route->body : e->site->body;
-}
-
 static int body_fault(struct ls_engine *e, int status)
 {
     e->keep = false;
@@ -178,10 +174,10 @@ int ls_engine_read_body(struct ls_engine *e)
     int got;
     if (e->gone)
         return -EPIPE;
-    if (ls_body_exceeds(&e->body, ls_engine_body_limit(e)))
+    if (ls_body_exceeds(&e->body, e->limits.body))
         return body_fault(e, -413);
     while ((got = ls_body_take(&e->body, &e->in, &run)) > 0) {
-        if (ls_body_exceeds(&e->body, ls_engine_body_limit(e)))
+        if (ls_body_exceeds(&e->body, e->limits.body))
             return body_fault(e, -413);
         ls_buffer_slice(&e->content, run);
         if (e->content.failed)
@@ -278,8 +274,7 @@ static bool run(struct ls_engine *e, struct ls_need *need)
     const struct ls_handlers *h = &e->site->handlers;
     if (ls_output_pending(&e->out)) /* what is said of this request is its answer alone */
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
-    e->wall = e->match.route->wall ? e->match.route->wall : e->site->wall;
-    e->wall_until = ls_clock_us() + e->wall;
+    e->wall_until = ls_clock_us() + e->limits.wall;
     e->paused_at = 0;
     if (!ls_engine_enter_handler(e))
         return true;

@@ -88,8 +88,9 @@ struct ls_engine {
     struct ls_need need; /* of the handler that waits */
     void *handler;       /* the layer above's own */
 
-    uint64_t wall;       /* µs the handler may take; of a stream, from one wait to the next */
-    uint64_t wall_until; /* µs of ls_clock_us at which it has to be done */
+    struct ls_limits
+        limits;          /* of the request at hand; a stream's wall is from one wait to the next */
+    uint64_t wall_until; /* µs of ls_clock_us at which the handler has to be done */
     uint64_t body_from;  /* since when its body is waited for; 0: it is not */
     uint64_t body_time;  /* µs that it was waited for before */
     uint64_t paused_at;  /* since when it waits for the client, which does not count; 0: it runs */
@@ -127,9 +128,6 @@ void ls_engine_tear(struct ls_engine *e);
 /* The whole body in e->content. 1: it is there; 0: e->need says what it waits for, ask again
  * then; -413, -400 as a status; -EPIPE: the client is gone. */
 int ls_engine_read_body(struct ls_engine *e);
-
-/* Bytes of body that the request at hand may have buffered: its route's limit, or the site's. */
-uint64_t ls_engine_body_limit(const struct ls_engine *e);
 
 /* Records what the running handler waits for, and takes note of the clock. */
 void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_phase phase,

@@ -249,8 +249,7 @@ int ls_router_add(struct ls_router *r, const struct ls_route *route, struct ls_b
         return -ENOMEM;
     struct ls_route copy = { .methods = route->methods,
                              .handler = route->handler,
-                             .body = route->body,
-                             .wall = route->wall,
+                             .own = route->own,
                              .pattern = strdup(route->pattern),
                              .where = strdup(route->where) };
     int err = copy.pattern && copy.where ? place(r, &copy, route->pattern, why) : -ENOMEM;

@@ -7,6 +7,7 @@
 #define LS_EXCHANGE_ROUTER_H
 
 #include "base/buffer.h"
+#include "exchange/limits.h"
 #include "http/uri.h"
 
 enum { LS_ROUTE_CAPTURES = 16 };
@@ -16,7 +17,7 @@ struct ls_router;
 struct ls_route {
     unsigned methods;      /* bit 1 << enum ls_method */
     int handler;           /* meaning is the caller's */
-    uint64_t body, wall;   /* limits of its own; 0: the server's */
+    struct ls_limits own;  /* limits */
     char *pattern, *where; /* "scripts/a.lua:3" */
     uint32_t name_count;
     char *names[LS_ROUTE_CAPTURES];

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "exchange/files.h"
+#include "exchange/limits.h"
 
 struct ls_engine;
 struct ls_router;
@@ -26,9 +27,8 @@ struct ls_handlers { /* how the layer above runs a handler */
 
 struct ls_site {
     struct ls_head_limits head;
-    uint64_t body;                                     /* bytes that may be buffered */
-    uint64_t head_timeout, body_timeout, idle_timeout; /* µs */
-    uint64_t send_timeout, linger_timeout, wall;       /* µs */
+    struct ls_limits limits;                             /* of requests whose route has none */
+    uint64_t head_timeout, idle_timeout, linger_timeout; /* µs */
     uint64_t min_rate, min_rate_after; /* bytes a second, µs: see ls_site_allowance */
     uint64_t requests;                 /* a connection may bring */
     const struct ls_router *router;
@@ -59,10 +59,10 @@ static inline uint64_t ls_site_allowance(const struct ls_site *s, uint64_t bytes
 }
 
 /* For how long an answer may be at one write before the supervisor looks whether it gets on. */
-static inline uint64_t ls_site_send_window(const struct ls_site *s)
+static inline uint64_t ls_site_send_window(const struct ls_site *s, uint64_t send_timeout)
 {
     uint64_t allowance = ls_site_allowance(s, 0);
-    return allowance < s->send_timeout ? allowance : s->send_timeout;
+    return allowance < send_timeout ? allowance : send_timeout;
 }
 
 #endif

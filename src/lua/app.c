@@ -47,8 +47,15 @@ static unsigned method_bits(lua_State *L, int index)
     return bits;
 }
 
-/* route(methods, pattern, handler, where, body, wall): the limits in bytes and microseconds,
- * 0 for the server's. */
+static uint64_t own_limit(lua_State *L, const char *name)
+{
+    lua_getfield(L, 5, name);
+    uint64_t limit = (uint64_t)luaL_optinteger(L, -1, 0);
+    lua_pop(L, 1);
+    return limit;
+}
+
+/* route(methods, pattern, handler, where, limits): in bytes and microseconds. */
 static int core_route(lua_State *L)
 {
     struct ls_lua *lua = ls_lua_of(L);
@@ -58,8 +65,13 @@ static int core_route(lua_State *L)
     luaL_argcheck(L, strlen(pattern) == len, 2, "a pattern cannot hold a NUL");
     route.pattern = (char *)pattern; /* copied by the router */
     route.where = (char *)luaL_checkstring(L, 4);
-    route.body = (uint64_t)luaL_checkinteger(L, 5);
-    route.wall = (uint64_t)luaL_checkinteger(L, 6);
+    luaL_checktype(L, 5, LUA_TTABLE);
+    route.own = (struct ls_limits) { .body = own_limit(L, "body"),
+                                     .wall = own_limit(L, "wall"),
+                                     .cpu = own_limit(L, "cpu"),
+                                     .memory = own_limit(L, "memory"),
+                                     .body_timeout = own_limit(L, "body_timeout"),
+                                     .send_timeout = own_limit(L, "send_timeout") };
     if (lua->serving)
         return luaL_error(L, "routes can be added only while the scripts load");
     lua_pushvalue(L, 3);

@@ -57,31 +57,34 @@ end
 
 -- Routes ---------------------------------------------------------------------------------------
 
-local function body_option(value)
-  return size(value) or fail(4, 'option body: expected a size such as "4M", found %s',
-    described(value))
+local function duration_option(name, value)
+  local time = duration(value)
+  return time and time > 0 and time or
+    fail(4, 'option %s: expected a duration such as "30s", found %s', name, described(value))
 end
 
-local function wall_option(value)
-  local wall = duration(value)
-  if not wall or wall == 0 then
-    fail(4, 'option wall: expected a duration such as "30s", found %s', described(value))
-  end
-  return wall
+local function size_option(name, value)
+  return size(value) or
+    fail(4, 'option %s: expected a size such as "4M", found %s', name, described(value))
 end
 
+local options_of = {
+  body = size_option, memory = size_option, wall = duration_option, cpu = duration_option,
+  body_timeout = duration_option, send_timeout = duration_option,
+}
+
+-- The limits that a route has of its own, in bytes and microseconds.
 local function read_options(options)
-  local body, wall = 0, 0
+  local limits = {}
   for key, value in pairs(options) do
-    if key == "body" then
-      body = body_option(value)
-    elseif key == "wall" then
-      wall = wall_option(value)
-    else
-      fail(3, "unknown option %s (known: body, wall)", described(key))
+    local read = options_of[key]
+    if not read then
+      fail(3, "unknown option %s (known: body, body_timeout, cpu, memory, send_timeout, wall)",
+        described(key))
     end
+    limits[key] = read(key, value)
   end
-  return body, wall
+  return limits
 end
 
 -- Called straight from the function that the user calls, and never by a tail call: the levels

@@ -44,7 +44,8 @@ struct failure {
     struct ls_call *call;
     struct ls_engine *e;
     int status; /* of lua_resume */
-    bool interrupted, memory, yielded;
+    enum ls_interrupt interrupted;
+    bool memory, yielded;
     struct ls_buffer text; /* traceback, freed by the one who made the struct */
     int answer;            /* status of the answer */
     bool quiet;            /* app.abort: an answer, not an incident */
@@ -120,7 +121,7 @@ static void describe(struct ls_lua *lua, struct failure *f)
 static const char *cause_of(const struct failure *f)
 {
     if (f->interrupted)
-        return "over its wall time";
+        return f->interrupted == LS_INTERRUPT_CPU ? "over its CPU time" : "over its wall time";
     return f->memory ? "over its memory" : "failed";
 }
 
@@ -161,7 +162,7 @@ static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
     f.yielded = status == LUA_YIELD;
     describe(lua, &f); /* while the failed calls still stand on the stack */
     unwind(f.call);
-    f.interrupted = lua->interrupted;
+    f.interrupted = (enum ls_interrupt)lua->interrupted;
     f.memory = status == LUA_ERRMEM || lua->heap.refused;
     if (!f.quiet && !e->gone)
         log_failure(lua, &f);
@@ -234,6 +235,7 @@ static enum ls_ran start(void *ctx, struct ls_engine *e, int handler)
     struct ls_call *call = e->handler;
     call->handler = handler;
     call->next = call->returned = false;
+    ls_lua_allow(lua, e->limits.memory);
     lua_pushcfunction(call->thread, run_handler);
     return go_on(lua, e, 0);
 }

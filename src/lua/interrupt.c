@@ -2,19 +2,27 @@
 
 #include "base/clock.h"
 
-#define INTERRUPTED "the handler took longer than its wall time and was interrupted"
+static const char *message(lua_State *L)
+{
+    return ls_lua_of(L)->interrupted == LS_INTERRUPT_CPU
+               ? "the handler used more than its CPU time and was interrupted"
+               : "the handler took longer than its wall time and was interrupted";
+}
 
 int ls_interrupt_error(lua_State *L)
 {
-    return luaL_error(L, INTERRUPTED);
+    return luaL_error(L, "%s", message(L));
 }
 
-/* Of the function that runs: a hook has no level of its own. */
-static int raise_here(lua_State *L, const char *message)
+/* With the place of the function that runs, or of its caller where it is one of C's: a hook has no
+ * level of its own. */
+static int raise_here(lua_State *L, const char *text)
 {
     luaL_where(L, 0);
-    lua_pushstring(L, message);
-    lua_concat(L, 2);
+    if (lua_rawlen(L, -1) == 0)
+        luaL_where(L, 1);
+    lua_pushstring(L, text);
+    lua_concat(L, 2); /* an empty place stays below */
     return lua_error(L);
 }
 
@@ -22,7 +30,7 @@ static void on_hook(lua_State *L, lua_Debug *at)
 {
     (void)at;
     if (ls_lua_of(L)->interrupted)
-        raise_here(L, INTERRUPTED);
+        raise_here(L, message(L));
     else
         lua_sethook(L, NULL, 0, 0); /* left on a coroutine that outlived its request */
 }
@@ -32,12 +40,12 @@ static void arm(lua_State *co)
     lua_sethook(co, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
-void ls_interrupt_raise(struct ls_lua *lua)
+void ls_interrupt_raise(struct ls_lua *lua, enum ls_interrupt why)
 {
     lua_State *running = lua->running;
     if (!running)
         return;
-    lua->interrupted = 1;
+    lua->interrupted = (sig_atomic_t)why;
     arm(running);
 }
 

@@ -11,7 +11,7 @@
 #include "lua/state.h"
 
 /* Async-signal-safe. Does nothing when no handler runs. */
-void ls_interrupt_raise(struct ls_lua *lua);
+void ls_interrupt_raise(struct ls_lua *lua, enum ls_interrupt why);
 
 /* `co` runs from now on; returns the one that ran before it. */
 lua_State *ls_interrupt_enter(struct ls_lua *lua, lua_State *co);

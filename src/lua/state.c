@@ -113,12 +113,17 @@ void ls_lua_settle(struct ls_lua *lua)
     lua_gc(lua->L, LUA_GCCOLLECT); /* what the first one finalized */
 }
 
-void ls_lua_serve(struct ls_lua *lua, uint64_t memory, void (*quit)(void *ctx, int status),
-                  void *ctx)
+void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void *ctx)
 {
     lua->serving = true;
     lua->quit = quit;
     lua->quit_ctx = ctx;
-    lua->heap.limit = memory < SIZE_MAX - lua->heap.used ? lua->heap.used + (size_t)memory : 0;
+    lua->heap.loaded = lua->heap.used;
     ls_stdlib_reseed(lua->L);
+}
+
+void ls_lua_allow(struct ls_lua *lua, uint64_t memory)
+{
+    struct ls_heap *heap = &lua->heap;
+    heap->limit = memory < SIZE_MAX - heap->loaded ? heap->loaded + (size_t)memory : 0;
 }

@@ -9,8 +9,12 @@
 
 #include "exchange/engine.h"
 
+/* Why a handler is interrupted. */
+enum ls_interrupt { LS_INTERRUPT_NONE, LS_INTERRUPT_WALL, LS_INTERRUPT_CPU };
+
 struct ls_heap {
     size_t used, limit; /* bytes; limit 0: none */
+    size_t loaded;      /* bytes that the scripts took */
     bool refused;       /* something was refused since this was last cleared */
 };
 
@@ -30,9 +34,9 @@ struct ls_lua {
     const struct ls_log *log;
     bool dev;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
-    struct ls_engine *current;   /* whose handler runs; NULL: none */
-    lua_State *volatile running; /* the coroutine that an interrupt has to reach */
-    volatile sig_atomic_t interrupted;
+    struct ls_engine *current;           /* whose handler runs; NULL: none */
+    lua_State *volatile running;         /* the coroutine that an interrupt has to reach */
+    volatile sig_atomic_t interrupted;   /* enum ls_interrupt */
     uint64_t load_until;                 /* see struct ls_lua_options; 0: all is loaded */
     void (*quit)(void *ctx, int status); /* os.exit in a handler; does not return */
     void *quit_ctx;
@@ -47,9 +51,11 @@ void ls_lua_free(struct ls_lua **lua);
  * times: a cycle writes marks all over the pages that workers share. Before the first fork. */
 void ls_lua_settle(struct ls_lua *lua);
 
-/* In a worker: new random numbers, and `memory` bytes that its heap may grow by. */
-void ls_lua_serve(struct ls_lua *lua, uint64_t memory, void (*quit)(void *ctx, int status),
-                  void *ctx);
+/* In a worker: new random numbers; what the heap has now is what the scripts took. */
+void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void *ctx);
+
+/* From now on the heap may hold `memory` bytes beside what the scripts took. */
+void ls_lua_allow(struct ls_lua *lua, uint64_t memory);
 
 static inline struct ls_lua *ls_lua_of(lua_State *L)
 {

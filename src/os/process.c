@@ -75,6 +75,12 @@ void ls_process_restore_signals(const struct ls_signals *before)
     ls_sys_rt_sigprocmask(SIG_SETMASK, &before->mask, NULL);
 }
 
+int ls_process_limit(int resource, uint64_t most)
+{
+    const struct rlimit limit = { most, most };
+    return ls_sys_prlimit64(0, resource, &limit, NULL);
+}
+
 int64_t ls_process_raise_descriptors(void)
 {
     struct rlimit limit;

@@ -93,6 +93,7 @@ int ls_sys_get_robust_list(int pid, void **head, size_t *len);
 int ls_sys_set_robust_list(void *head, size_t len);
 int ls_sys_futex(uint32_t *word, int operation, uint32_t value, const struct timespec *timeout,
                  uint32_t *word2, uint32_t value3);
+int ls_sys_clock_gettime(int clock, struct timespec *time);
 long ls_sys_getrandom(void *bytes, size_t len, unsigned flags);
 void *ls_sys_mmap(void *at, size_t len, long protection, long flags, long fd,
                   int64_t offset); /* a failure is a pointer in the last page: ls_sys_bad */

@@ -1,14 +1,16 @@
 #include "server/budgets.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "os/sys.h"
 #include "server/incident.h"
 
 enum {
-    GRACE = 1000000,   /* µs from an interrupt, or a lost client, to the kill */
-    RESOLUTION = 10000 /* µs: how often we look at most */
+    GRACE = 1000000,    /* µs from an interrupt, or a lost client, to the kill */
+    RESOLUTION = 10000, /* µs: how often we look at most */
+    CPU_CLOCK = 2 /* kind of a process's clock: user and system time; <linux/posix-timers.h> */
 };
 
 /* The worker's whole process group; a worker that has none yet has started nothing. */
@@ -62,6 +64,8 @@ static void interrupt(struct luaserve *s, uint32_t client, uint64_t seq, uint64_
     siginfo_t info = { .si_signo = LS_INTERRUPT_SIGNAL, .si_code = SI_QUEUE };
     info.si_pid = s->now->worker.supervisor;
     info.si_value.sival_ptr = c->worker;
+    atomic_store(&ls_clients_slot(&s->clients, client)->interrupt_why,
+                 now < deadline ? LS_INTERRUPT_CPU : LS_INTERRUPT_WALL);
     atomic_store(&ls_clients_slot(&s->clients, client)->interrupt, seq);
     c->interrupted = deadline;
     c->kill_at = now + GRACE;
@@ -87,13 +91,13 @@ static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint
 
 /* A first look at a write, which has taken a whole window: what was acknowledged before it began
  * nobody has noted, so the client may have got on at any time since. */
-static void begin_sending(struct luaserve *s, struct ls_sending *sending, uint64_t acknowledged,
-                          uint64_t now)
+static void begin_sending(struct luaserve *s, struct ls_sending *sending, uint64_t send_timeout,
+                          uint64_t acknowledged, uint64_t now)
 {
     bool moved = acknowledged > sending->acknowledged;
     sending->from = now;
     sending->base = acknowledged;
-    sending->progress_at = moved ? now : now - ls_site_send_window(&s->now->site);
+    sending->progress_at = moved ? now : now - ls_site_send_window(&s->now->site, send_timeout);
 }
 
 /* Has the client taken something within the send time, and enough in all? Then the worker's write
@@ -101,14 +105,15 @@ static void begin_sending(struct luaserve *s, struct ls_sending *sending, uint64
 static bool progresses(struct luaserve *s, uint32_t client, uint64_t deadline, uint64_t now)
 {
     struct ls_sending *sending = &s->clients.all[client].sending;
+    uint64_t send_timeout = atomic_load(&ls_clients_slot(&s->clients, client)->send_timeout);
     struct ls_traffic t;
     ls_traffic_look(s, client, &t);
     if (deadline != sending->deadline)
-        begin_sending(s, sending, t.acknowledged, now);
+        begin_sending(s, sending, send_timeout, t.acknowledged, now);
     else if (t.acknowledged > sending->acknowledged)
         sending->progress_at = now;
     sending->acknowledged = t.acknowledged;
-    uint64_t stalls = sending->progress_at + s->now->site.send_timeout;
+    uint64_t stalls = sending->progress_at + send_timeout;
     uint64_t slow =
         sending->from + ls_site_allowance(&s->now->site, t.acknowledged - sending->base);
     sending->deadline = t.counted && slow < stalls ? slow : stalls;
@@ -135,9 +140,6 @@ static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t 
                    uint64_t now)
 {
     switch (ls_slot_phase(word)) {
-    case LS_PHASE_HANDLER:
-        end_handler(s, client, word, deadline, now);
-        return;
     case LS_PHASE_SEND:
         if (progresses(s, client, deadline, now) || !take(s, client, word))
             return;
@@ -174,6 +176,36 @@ static bool close_idle(struct luaserve *s, uint32_t client, uint64_t now)
     return true;
 }
 
+/* CPU time of the worker so far, in µs; 0 when it cannot be known. */
+static uint64_t cpu_time(int pid)
+{
+    struct timespec t = { 0, 0 };
+    ls_sys_clock_gettime((int)(~(unsigned)pid << 3 | CPU_CLOCK), &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* How much CPU time this stretch of a handler has left, in µs. */
+static uint64_t cpu_left(struct luaserve *s, uint32_t client, uint64_t deadline)
+{
+    struct ls_client *c = &s->clients.all[client];
+    uint64_t most = atomic_load(&ls_clients_slot(&s->clients, client)->cpu), spent;
+    uint64_t total = cpu_time(c->pid);
+    if (c->computing.deadline != deadline)
+        c->computing = (struct ls_computing) { deadline, total };
+    spent = total - c->computing.base;
+    return spent < most ? most - spent : 0;
+}
+
+static uint64_t look_at_handler(struct luaserve *s, uint32_t client, uint64_t word,
+                                uint64_t deadline, uint64_t now)
+{
+    uint64_t left = now < deadline ? cpu_left(s, client, deadline) : 0;
+    if (left > 0)
+        return now + left < deadline ? now + left : deadline;
+    end_handler(s, client, word, deadline, now);
+    return s->clients.all[client].kill_at;
+}
+
 /* Returns when to look at this client again; UINT64_MAX: its phase has no end. */
 static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
 {
@@ -196,6 +228,8 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
         return c->kill_at;
     if (deadline == 0)
         return UINT64_MAX;
+    if (ls_slot_phase(word) == LS_PHASE_HANDLER)
+        return look_at_handler(s, client, word, deadline, now);
     if (deadline > now)
         return deadline;
     expire(s, client, word, deadline, now);

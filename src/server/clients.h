@@ -21,6 +21,10 @@ struct ls_client {
     int entry;             /* of the ring, where its worker finds its socket */
     uint64_t interrupted;  /* the deadline for which we interrupted its handler */
     uint64_t kill_at;      /* µs: when patience with the worker ends */
+    struct ls_computing {  /* of a handler, from one wait to the next */
+        uint64_t deadline; /* µs: tells one from another */
+        uint64_t base;     /* µs of CPU time that the worker had when we first saw it */
+    } computing;
     bool watched;          /* its socket is in the supervisor's epoll set */
     uint64_t linger_until; /* µs: set once only its input is awaited; 0: not yet */
     struct ls_sending {    /* an answer that took longer than a look */

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "http/mime.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 33, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 36, LS_CONFIG_MIMES = 200 };
 
 enum ls_config_mode { LS_MODE_FORK };
 
@@ -41,14 +41,16 @@ struct ls_config {
         enum ls_config_mode mode;
         uint64_t max_clients, per_address; /* per_address 0: as many */
         uint64_t queue_timeout;            /* µs */
+        bool core_dumps;
     } processes;
 
     struct {
         uint64_t request_line, headers, header_count, body; /* bytes, bytes, fields, bytes */
-        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall, drain_timeout,
+        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall, cpu, drain_timeout,
             load;                          /* µs */
         uint64_t min_rate, min_rate_after; /* bytes a second; µs */
         uint64_t memory; /* bytes of Lua heap that a client may add to what the scripts loaded */
+        uint64_t process_memory; /* bytes of data of a worker, C modules and all; 0: unbounded */
         uint64_t requests_per_client;
     } limits;
 

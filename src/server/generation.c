@@ -174,15 +174,17 @@ static void fill_site(struct ls_generation *g)
     site->head =
         (struct ls_head_limits) { (uint32_t)c->limits.request_line, (uint32_t)c->limits.headers,
                                   (uint32_t)c->limits.header_count };
-    site->body = c->limits.body;
+    site->limits = (struct ls_limits) { .body = c->limits.body,
+                                        .wall = c->limits.wall,
+                                        .cpu = c->limits.cpu,
+                                        .memory = c->limits.memory,
+                                        .body_timeout = c->limits.body_timeout,
+                                        .send_timeout = c->limits.send_timeout };
     site->head_timeout = c->limits.head_timeout;
-    site->body_timeout = c->limits.body_timeout;
     site->idle_timeout = c->limits.idle_timeout;
-    site->send_timeout = c->limits.send_timeout;
     site->min_rate = c->limits.min_rate;
     site->min_rate_after = c->limits.min_rate_after;
     site->linger_timeout = LINGER_TIMEOUT;
-    site->wall = c->limits.wall;
     site->requests = c->limits.requests_per_client;
     site->router = g->router;
     site->www.index = c->index;

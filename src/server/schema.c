@@ -61,6 +61,8 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
             "clients of one address (IPv6: /64) at once; more: 503; 0: as many as come"),
     DURATION("processes.queue_timeout", processes.queue_timeout, "1s", 0,
              "that clients wait when there are max_clients and none is idle; longer: 503"),
+    { .name = "processes.core_dumps", .kind = LS_KEY_BOOLEAN, .offset = AT(processes.core_dumps),
+      .fallback = "false", .about = "a worker that crashes may leave its memory in a file" },
 
     SIZE("limits.request_line", limits.request_line, "8K", 16, M(1),
          "bytes of the request line; more: 414"),
@@ -83,11 +85,14 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
              "that a body or response may take beside what min_rate allows"),
     DURATION("limits.wall", limits.wall, "30s", MS(10),
              "for a handler to begin its answer; longer: 503"),
+    DURATION("limits.cpu", limits.cpu, "10s", MS(10), "of CPU time for a handler; more: 503"),
     DURATION("limits.drain_timeout", limits.drain_timeout, "10s", 0,
              "for requests in flight to end when the server stops"),
     DURATION("limits.load", limits.load, "10s", MS(10), "for all scripts to load, at a start or a reload"),
     SIZE("limits.memory", limits.memory, "64M", K(64), T(1),
          "bytes of Lua memory that a client may add; more: 503"),
+    SIZE("limits.process_memory", limits.process_memory, "1G", 0, T(1),
+         "bytes that a client's process may have, and each program it starts; 0: as many"),
     INTEGER("limits.requests_per_client", limits.requests_per_client, "100000", 1, 1000000000,
             "requests on one connection, which is closed then"),
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -58,8 +59,11 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
 {
     struct ls_worker *w = (struct ls_worker *)d;
     uint64_t word = ls_slot_word(e->seq, phase);
-    if (phase == LS_PHASE_HANDLER || phase == LS_PHASE_SEND)
+    if (phase == LS_PHASE_HANDLER || phase == LS_PHASE_SEND) {
         describe_request(w, e);
+        atomic_store_explicit(&w->slot->cpu, e->limits.cpu, memory_order_relaxed);
+        atomic_store_explicit(&w->slot->send_timeout, e->limits.send_timeout, memory_order_relaxed);
+    }
     if (phase == LS_PHASE_SEND)
         promise(w, e);
     if (phase == LS_PHASE_IDLE || phase == LS_PHASE_HEAD)
@@ -144,10 +148,11 @@ static int meet(struct ls_worker *w, const struct ls_need *need)
 static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need)
 {
     struct ls_worker *w = (struct ls_worker *)d;
+    uint64_t window = ls_site_send_window(e->site, e->limits.send_timeout);
     int err = meet(w, need);
     while ((err == 0 || err == -EINTR) && need->kind == LS_NEED_OUTPUT &&
            ls_output_pending(&e->out)) {
-        if (!enter(d, e, LS_PHASE_SEND, ls_clock_us() + ls_site_send_window(e->site)))
+        if (!enter(d, e, LS_PHASE_SEND, ls_clock_us() + window))
             return -EPIPE;
         err = meet(w, need);
     }
@@ -165,7 +170,7 @@ static void on_interrupt(int signal, siginfo_t *info, void *context)
     if (info->si_code != SI_QUEUE || info->si_pid != w->supervisor)
         return;
     if (w->word == ls_slot_word(atomic_load(&w->slot->interrupt), LS_PHASE_HANDLER))
-        ls_interrupt_raise(w->lua);
+        ls_interrupt_raise(w->lua, (enum ls_interrupt)atomic_load(&w->slot->interrupt_why));
 }
 
 /* ---- life ---- */
@@ -175,6 +180,16 @@ static void quit(void *ctx, int status)
     struct ls_worker *w = ctx;
     snprintf(w->slot->cause, sizeof w->slot->cause, "os.exit(%d)", status);
     ls_process_exit(status);
+}
+
+/* What goes for the whole process, and for every program that it starts. */
+static void limit(const struct ls_config *c)
+{
+    if (c->limits.process_memory > 0)
+        ls_process_limit(RLIMIT_DATA, c->limits.process_memory);
+    if (!c->processes.core_dumps)
+        ls_process_limit(RLIMIT_CORE, 0);
+    ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slot *slot)
@@ -188,7 +203,8 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
         ls_sys_exit_group(LUASERVE_OS);
     w->slot = slot;
     w->word = atomic_load(&slot->word);
-    ls_lua_serve(w->lua, s->now->config.limits.memory, quit, w);
+    limit(&s->now->config);
+    ls_lua_serve(w->lua, quit, w);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_process_worker_signals();
 }
