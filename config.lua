@@ -58,6 +58,15 @@ return {
   -- DANGER: they show them to every client. For development only.
   -- dev = false,
 
+  -- Whom the server becomes once it listens, before any script runs: names or numbers. "-": it stays
+  -- who started it. Without a group, the user's. It has no other groups then, and what it opens later
+  -- (log, scripts, www, all of it at a reload) must be open to that user.
+  -- user = "-",
+  -- group = "-",
+
+  -- A file that holds the process id while the server runs; written before it becomes `user`.
+  -- pidfile = "-",
+
   processes = {
     -- "fork": every client has a process of its own, so none can hurt another.
     -- mode = "fork",

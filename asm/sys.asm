@@ -57,6 +57,10 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB getpid
            STUB getppid
            STUB setpgid
+           STUB geteuid
+           STUB setgroups
+           STUB setresgid
+           STUB setresuid
            STUB prctl
            STUB prlimit64
            STUB get_robust_list

@@ -68,7 +68,14 @@ LUASERVE_API void luaserve_routes(const struct luaserve *server,
                                                const char *where),
                                   void *ctx);
 
-/* Binds and listens on every address of the configuration; clients queue from here on. */
+/* For programs that are a service and nothing else: takes over what a service manager gave this
+ * process, which must be single-threaded, and removes it from the environment. Sockets of LISTEN_FDS
+ * (sd_listen_fds(3)) are listened on instead of the configured addresses; NOTIFY_SOCKET
+ * (sd_notify(3)) is told READY=1, RELOADING=1 and STOPPING=1. Before luaserve_listen. */
+LUASERVE_API int luaserve_service(struct luaserve *server, struct luaserve_error *error);
+
+/* Binds and listens on every address of the configuration; clients queue from here on. Then writes
+ * `pidfile`, becomes `user` and `group`, and loads the scripts. */
 LUASERVE_API int luaserve_listen(struct luaserve *server, struct luaserve_error *error);
 
 /* What is really listened on: the port of the first address that has one (1–65535; 0: none, or

@@ -170,7 +170,7 @@ static void print_ready(const struct luaserve *server)
 
 static int serve(struct luaserve *server, struct luaserve_error *error)
 {
-    if (luaserve_listen(server, error) < 0)
+    if (luaserve_service(server, error) < 0 || luaserve_listen(server, error) < 0)
         return -1;
     luaserve_handle_signals(server);
     print_ready(server);

@@ -167,6 +167,26 @@ static void limits_and_names_are_read_and_set(void)
     CHECK_FAILS(ls_sys_get_robust_list(0x3FFFFFFF, &head, &len), ESRCH);
 }
 
+static void identities_change(void)
+{
+    unsigned none = 0;
+    int status = 0;
+    CHECK_INT(ls_sys_geteuid(), geteuid());
+    CHECK_INT(ls_sys_setresgid(~0U, ~0U, ~0U), 0); /* as they are */
+    CHECK_INT(ls_sys_setresuid(~0U, ~0U, ~0U), 0);
+    CHECK_FAILS(ls_sys_setgroups(1u << 20, &none), geteuid() == 0 ? EINVAL : EPERM);
+    if (geteuid() != 0)
+        return;
+    int pid = fork();
+    if (pid == 0)
+        _exit(ls_sys_setgroups(0, NULL) == 0 && getgroups(0, NULL) == 0 &&
+              ls_sys_setresgid(65534, 65534, 65534) == 0 &&
+              ls_sys_setresuid(65534, 65534, 65534) == 0 && getuid() == 65534 &&
+              getegid() == 65534 && ls_sys_setresuid(0, 0, 0) == -EPERM);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(WEXITSTATUS(status), 1);
+}
+
 static void clocks_tell_the_time(void)
 {
     struct timespec now, after;
@@ -211,6 +231,7 @@ static const struct unit_test tests[] = {
     { "limits and names are read and set", limits_and_names_are_read_and_set },
     { "prctl takes five arguments", prctl_takes_five_arguments },
     { "randomness differs", randomness_differs },
+    { "identities change", identities_change },
     { "clocks tell the time", clocks_tell_the_time },
     { "all of that holds through a gate", all_hold_through_a_gate },
 };

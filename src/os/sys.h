@@ -86,6 +86,10 @@ int ls_sys_signalfd4(int fd, const uint64_t *mask, int flags);
 int ls_sys_getpid(void);
 int ls_sys_getppid(void);
 int ls_sys_setpgid(int pid, int group);
+unsigned ls_sys_geteuid(void);
+int ls_sys_setgroups(size_t count, const unsigned *groups);
+int ls_sys_setresgid(unsigned real, unsigned effective, unsigned saved);
+int ls_sys_setresuid(unsigned real, unsigned effective, unsigned saved);
 int ls_sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
                  unsigned long a5);
 int ls_sys_prlimit64(int pid, int resource, const void *limit, void *old);

@@ -290,6 +290,9 @@ void ls_config_free(struct ls_config *c)
     free(c->www);
     free(c->scripts);
     free(c->index);
+    free(c->user);
+    free(c->group);
+    free(c->pidfile);
     free(c->log.file);
     clear_listeners(c);
     ls_mimes_free(c);

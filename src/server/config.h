@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "http/mime.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 36, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 39, LS_CONFIG_MIMES = 200 };
 
 enum ls_config_mode { LS_MODE_FORK };
 
@@ -33,7 +33,8 @@ struct ls_config {
     bool listing;              /* folders without an index show what is in them */
     struct ls_mime_type *mime; /* beside the built-in table */
     size_t mime_count;
-    uint64_t max_age; /* µs; 0: nothing is said of it */
+    char *user, *group, *pidfile; /* "-": as it is, none */
+    uint64_t max_age;             /* µs; 0: nothing is said of it */
     bool compress;
     bool dev;
 

@@ -199,17 +199,33 @@ static void fill_site(struct ls_generation *g)
         site->nonce = (uint64_t)(uintptr_t)g;
 }
 
-int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
+int ls_generation_check(struct ls_generation *g, struct luaserve_error *error)
 {
     struct ls_buffer faults = { 0 };
     int err = ls_config_finish(&g->config, &faults);
     if (err < 0)
         return ls_error_config(error, &faults, err);
     ls_buffer_free(&faults);
-    if (open_log(g, error) < 0 || open_www(g, error) < 0 || load_gzip(g, error) < 0 ||
-        run_scripts(g, error) < 0)
+    return 0;
+}
+
+/* Whoever starts it in a wrong folder would only see 404. */
+static void warn_of_nothing(const struct ls_generation *g)
+{
+    if (g->site.www.root < 0 && ls_router_count(g->router) == 0)
+        ls_log(
+            &g->log, LS_LOG_WARN,
+            "nothing to serve: there is no folder %s, and no script in %s; every request gets 404",
+            g->config.www, g->config.scripts);
+}
+
+int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
+{
+    if (ls_generation_check(g, error) < 0 || open_log(g, error) < 0 || open_www(g, error) < 0 ||
+        load_gzip(g, error) < 0 || run_scripts(g, error) < 0)
         return -1;
     fill_site(g);
+    warn_of_nothing(g);
     g->loaded = true;
     return 0;
 }

@@ -29,10 +29,12 @@ struct ls_generation {
 struct ls_generation *ls_generation_new(void);
 void ls_generation_free(struct ls_generation **g);
 
-/* As luaserve_config_file, luaserve_set and luaserve_load. 0, or -1 with *error. */
+/* As luaserve_config_file, luaserve_set and luaserve_load; check is the part of load that only looks at
+ * the configuration. 0, or -1 with *error. */
 int ls_generation_file(struct ls_generation *g, const char *path, struct luaserve_error *error);
 int ls_generation_set(struct ls_generation *g, const char *key, const char *value,
                       struct luaserve_error *error);
+int ls_generation_check(struct ls_generation *g, struct luaserve_error *error);
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error);
 
 /* From now on it is number `number` of those that refer to `shared`; NULL: to nothing. */

@@ -5,6 +5,7 @@
 
 #include "os/fault.h"
 #include "server/error.h"
+#include "server/identity.h"
 #include "server/server.h"
 #include "server/supervisor.h"
 
@@ -77,15 +78,38 @@ void luaserve_routes(const struct luaserve *s,
     ls_buffer_free(&methods);
 }
 
+int luaserve_service(struct luaserve *s, struct luaserve_error *error)
+{
+    if (s->listening)
+        return ls_error_set(error, LUASERVE_USAGE, "luaserve_service: the server listens already");
+    return ls_service_begin(&s->service, &s->listeners, error);
+}
+
+static int bind_all(struct luaserve *s, struct luaserve_error *error)
+{
+    const struct ls_listeners handed_over = s->listeners;
+    int err = ls_listeners_open(&s->listeners, &s->now->config, &handed_over, error);
+    if (err < 0)
+        s->listeners = handed_over;
+    return err;
+}
+
+/* What needs privileges comes first, then they go, and only then scripts run: so they find the same
+ * at a start as at every reload. */
 int luaserve_listen(struct luaserve *s, struct luaserve_error *error)
 {
     if (s->listening)
         return ls_error_set(error, LUASERVE_USAGE, "luaserve_listen: the server listens already");
-    if (luaserve_load(s, error) < 0)
+    if (ls_generation_check(s->now, error) < 0 || bind_all(s, error) < 0)
         return -1;
-    int err = ls_listeners_open(&s->listeners, &s->now->config, NULL, error);
-    s->listening = err == 0;
-    return err;
+    if (ls_service_write_pid(&s->service, s->now->config.pidfile, error) < 0 ||
+        ls_identity_take(&s->now->config, error) < 0 || luaserve_load(s, error) < 0) {
+        ls_listeners_close(&s->listeners, NULL);
+        ls_service_end(&s->service);
+        return -1;
+    }
+    s->listening = true;
+    return 0;
 }
 
 uint16_t luaserve_port(const struct luaserve *s)
@@ -136,6 +160,7 @@ void luaserve_free(struct luaserve **server)
     if (!s)
         return;
     ls_listeners_close(&s->listeners, NULL);
+    ls_service_end(&s->service);
     ls_generation_free(&s->now);
     ls_recipe_free(&s->recipe);
     free(s);

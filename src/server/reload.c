@@ -65,16 +65,23 @@ static struct luaserve_error *map_verdict(void)
     return ls_sys_bad(at) < 0 ? NULL : at;
 }
 
+static void not_begun(struct luaserve *s, int err)
+{
+    tell_failure(s, strerror(err));
+    ls_service_notify(&s->service, "READY=1");
+}
+
 void ls_reload_begin(struct luaserve *s)
 {
     struct ls_reload *r = &s->reload;
     r->again = r->pid > 0;
     if (r->again)
         return;
+    ls_service_notify_reload(&s->service);
     if (!r->verdict)
         r->verdict = map_verdict();
     if (!r->verdict) {
-        tell_failure(s, strerror(ENOMEM));
+        not_begun(s, ENOMEM);
         return;
     }
     memset(r->verdict, 0, sizeof *r->verdict);
@@ -83,7 +90,7 @@ void ls_reload_begin(struct luaserve *s)
     if (pid == 0)
         try(s);
     if (pid < 0) {
-        tell_failure(s, strerror(-pid));
+        not_begun(s, -pid);
         return;
     }
     r->pid = pid;
@@ -194,5 +201,7 @@ bool ls_reload_ended(struct luaserve *s, int pid, int status)
     ls_fds_fill(&s->fds, s->placeholder);
     if (r->again)
         ls_reload_begin(s);
+    else
+        ls_service_notify(&s->service, "READY=1");
     return true;
 }

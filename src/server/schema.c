@@ -52,6 +52,13 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
     { .name = "dev", .kind = LS_KEY_BOOLEAN, .offset = AT(dev), .fallback = "false",
       .about = "error pages show tracebacks" },
 
+    { .name = "user", .kind = LS_KEY_NAME, .offset = AT(user), .fallback = "-",
+      .about = "whom the server becomes once it listens; \"-\": as whom it was started" },
+    { .name = "group", .kind = LS_KEY_NAME, .offset = AT(group), .fallback = "-",
+      .about = "the same for its group; \"-\": the user's" },
+    { .name = "pidfile", .kind = LS_KEY_PATH, .offset = AT(pidfile), .fallback = "-",
+      .about = "file that holds its process id while it runs; \"-\": none" },
+
     { .name = "processes.mode", .kind = LS_KEY_CHOICE, .offset = AT(processes.mode),
       .fallback = "fork", .choices = "fork", .later = "pool",
       .about = "fork: a process for every client" },

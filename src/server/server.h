@@ -11,6 +11,7 @@
 #include "server/listeners.h"
 #include "server/recipe.h"
 #include "server/reload.h"
+#include "server/service.h"
 
 /* What an event of the supervisor's epoll set is about: the low half of its data. The high half
  * says which one. */
@@ -20,6 +21,7 @@ struct luaserve {
     struct ls_generation *now; /* the one that new clients get */
     struct ls_recipe recipe;
     struct ls_listeners listeners;
+    struct ls_service service;
 
     /* of the supervisor while it runs */
     struct ls_fds fds;

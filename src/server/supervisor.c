@@ -10,6 +10,7 @@
 #include "os/fault.h"
 #include "os/sys.h"
 #include "server/budgets.h"
+#include "server/identity.h"
 #include "server/reaper.h"
 
 enum { EVENTS = 64 }; /* taken at one go */
@@ -24,6 +25,7 @@ static uint64_t bit(int signal)
 static void begin_drain(struct luaserve *s)
 {
     ls_log(&s->now->log, LS_LOG_INFO, "stopping: %u clients", s->clients.count);
+    ls_service_notify(&s->service, "STOPPING=1");
     ls_reload_drop(s);
     ls_door_close(s);
     s->drain_until = ls_clock_us() + s->now->config.limits.drain_timeout;
@@ -241,6 +243,10 @@ static int prepare(struct luaserve *s, uint64_t mask)
     ls_generation_share(s->now, s->clients.shared, 1);
     ls_supervisor_measure(s);
     ls_fault_become(LS_FAULT_SUPERVISOR);
+    if (ls_identity_is_unsafe(&s->now->config))
+        ls_log(&s->now->log, LS_LOG_WARN,
+               "serving as root: whatever a handler does, root does; set user in config.lua");
+    ls_service_notify(&s->service, "READY=1");
     return 0;
 }
 
