@@ -54,6 +54,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB rt_sigqueueinfo
            STUB rt_sigaction, r10d
            STUB rt_sigprocmask, r10d
+           STUB sigaltstack
            STUB getpid
            STUB getppid
            STUB setpgid

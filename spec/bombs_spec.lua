@@ -25,7 +25,7 @@ local source = bombs.script "100ms" .. [[
     return "logged"
   end)
   -- Starts what outlives the handler, then ends badly: answers only by its death.
-  app:get("/background", short, function(req)
+  app:get("/background", { wall = "2s" }, function(req)
     local file = req.query.file
     os.execute(("sleep 1000 & echo $! > %s.group"):format(file))
     os.execute(("setsid sh -c 'echo $$ > %s.session; exec sleep 1000' &"):format(file))
@@ -155,6 +155,22 @@ describe("a bomb", function()
         greet(innocent)
       end)
     end
+  end)
+
+  it("is told of in the log: where it hit, what was used, what was asked, but no credentials", function()
+    local log, client = log_from_now(), connect()
+    client:send("GET /bomb/segv?x=1 HTTP/1.1\r\nHost: here\r\nX-Trace: 77\r\nCookie: id=very\r\n" ..
+      "authorization: Basic very\r\n\r\n")
+    assert.equal(500, client:receive_response().status)
+    local lines = log "worker %d+ died: killed by signal 11[^\n]*\n[^\n]*\n.*authorization[^\n]*\n"
+    for _, part in ipairs { "at address 0x10; phase handler; answered 500\n", " s of CPU as user, ", " KiB of memory at most\n",
+      "GET /bomb/segv?x=1 HTTP/1.1\n", "Host: here\n", "X-Trace: 77\n", "Cookie: (not shown)", "authorization: (not shown)" } do
+      assert.truthy((lines .. "\n"):find(part, 1, true), part .. " in " .. lines)
+    end
+    assert.is_nil(lines:find("very", 1, true))
+    log, client = log_from_now(), connect()
+    ask(client, "/bomb/stack")
+    log "died: killed by signal 11 %(Segmentation fault%) at address 0x%x+; phase handler"
   end)
 
   describe("cuts the connection once part of the answer is out:", function()

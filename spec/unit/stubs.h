@@ -48,7 +48,7 @@ static const struct stub stubs[] = {
     P(getpid),          P(getppid),
     P(setpgid),         P(prctl),           P(prlimit64),       P(get_robust_list),
     P(set_robust_list), P(futex),           P(getrandom),       P(clock_gettime),
-    P(geteuid), P(setgroups), P(setresgid), P(setresuid),
+    P(geteuid), P(sigaltstack), P(setgroups), P(setresgid), P(setresuid),
     P(exit_group),
 };
 /* clang-format on */

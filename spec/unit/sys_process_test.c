@@ -167,6 +167,17 @@ static void limits_and_names_are_read_and_set(void)
     CHECK_FAILS(ls_sys_get_robust_list(0x3FFFFFFF, &head, &len), ESRCH);
 }
 
+static void signals_have_a_stack_of_their_own(void)
+{
+    static char room[16 << 10];
+    stack_t own = { .ss_sp = room, .ss_size = sizeof room }, none = { .ss_flags = SS_DISABLE }, got;
+    CHECK_INT(ls_sys_sigaltstack(&own, &got), 0);
+    CHECK_INT(ls_sys_sigaltstack(&none, &got), 0);
+    CHECK(got.ss_sp == room && got.ss_size == sizeof room);
+    own.ss_size = 1;
+    CHECK_FAILS(ls_sys_sigaltstack(&own, NULL), ENOMEM);
+}
+
 static void identities_change(void)
 {
     unsigned none = 0;
@@ -231,6 +242,7 @@ static const struct unit_test tests[] = {
     { "limits and names are read and set", limits_and_names_are_read_and_set },
     { "prctl takes five arguments", prctl_takes_five_arguments },
     { "randomness differs", randomness_differs },
+    { "signals have a stack of their own", signals_have_a_stack_of_their_own },
     { "identities change", identities_change },
     { "clocks tell the time", clocks_tell_the_time },
     { "all of that holds through a gate", all_hold_through_a_gate },

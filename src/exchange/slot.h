@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "os/crash.h"
+
 enum ls_phase {
     LS_PHASE_FREE,    /* no client */
     LS_PHASE_START,   /* cloned, has not run yet */
@@ -31,7 +33,7 @@ enum ls_phase {
     LS_PHASES
 };
 
-enum { LS_SLOT_METHOD = 16, LS_SLOT_TARGET = 256, LS_SLOT_CAUSE = 128 };
+enum { LS_SLOT_METHOD = 16, LS_SLOT_TARGET = 256, LS_SLOT_HEAD = 1024, LS_SLOT_CAUSE = 128 };
 
 struct ls_slot {
     alignas(64) _Atomic uint64_t word; /* seq << 8 | phase */
@@ -50,6 +52,9 @@ struct ls_slot {
     int32_t pid;
     uint64_t client; /* number of this client, from 1; the request id's root */
     char method[LS_SLOT_METHOD], target[LS_SLOT_TARGET]; /* of the request at hand, cut, NUL */
+    uint32_t head_len;
+    char head[LS_SLOT_HEAD];   /* the same request's, cut, as it came */
+    struct ls_crash crash;     /* what the worker's last fault was */
     char cause[LS_SLOT_CAUSE]; /* what the worker itself has to say of its end ("os.exit(3)") */
 };
 

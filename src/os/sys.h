@@ -110,6 +110,8 @@ static inline int ls_sys_bad(const void *mapping)
     return (uintptr_t)mapping > (uintptr_t)-4096 ? (int)(intptr_t)mapping : 0;
 }
 
+int ls_sys_sigaltstack(const stack_t *stack, stack_t *old);
+
 /* rt_sigaction with our own restorer and an empty mask; SA_SIGINFO is added to `flags` (SA_*).
  * `handler` NULL is SIG_DFL. 0 or -errno. */
 int ls_sys_on_signal(int signal, void (*handler)(int, siginfo_t *, void *), unsigned long flags);

@@ -53,8 +53,8 @@ static void log_end(struct luaserve *s, uint32_t client, const char *what)
     char id[17], peer[LS_ADDRESS_TEXT];
     ls_incident_id(s, client, id);
     ls_address_text(&c->peer, peer);
-    ls_log(&s->now->log, LS_LOG_WARN, "%s %s %s %s: %s (worker %d)", id, peer, slot->method,
-           slot->target, what, c->pid);
+    ls_log(&s->now->log, LS_LOG_WARN, "%s %s %.*s %.*s: %s (worker %d)", id, peer, LS_SLOT_METHOD,
+           slot->method, LS_SLOT_TARGET, slot->target, what, c->pid);
 }
 
 static void interrupt(struct luaserve *s, uint32_t client, uint64_t seq, uint64_t deadline,

@@ -62,7 +62,7 @@ void ls_generation_free(struct ls_generation **generation)
     *generation = NULL;
     if (!g)
         return;
-    ls_engine_free(&g->worker.engine);
+    ls_worker_free(&g->worker);
     ls_lua_free(&g->lua);
     ls_router_free(&g->router);
     if (g->site.www.root >= 0)

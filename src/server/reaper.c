@@ -1,15 +1,12 @@
 #include "server/reaper.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "os/sys.h"
-#include "server/budgets.h"
+#include "server/death.h"
 #include "server/incident.h"
 
 enum { DRAIN_BLOCKS = 64 }; /* of 4 KiB, thrown away at one go */
@@ -81,48 +78,25 @@ void ls_reaper_close_overdue(struct luaserve *s, uint64_t now)
     }
 }
 
-static void cause_text(const struct ls_slot *slot, int status, char *text, size_t size)
-{
-    if (slot->cause[0])
-        snprintf(text, size, "%s", slot->cause);
-    else if (WIFSIGNALED(status))
-        snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
-    else
-        snprintf(text, size, "exit status %d", WEXITSTATUS(status));
-}
-
-static void log_death(struct luaserve *s, uint32_t client, int status, const char *told)
-{
-    const struct ls_client *c = &s->clients.all[client];
-    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
-    enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
-    char id[17], peer[LS_ADDRESS_TEXT], cause[LS_SLOT_CAUSE];
-    ls_incident_id(s, client, id);
-    ls_address_text(&c->peer, peer);
-    cause_text(slot, status, cause, sizeof cause);
-    ls_log(&s->now->log, LS_LOG_ERROR, "%s %s %s %s: worker %d died: %s; phase %s; %s", id, peer,
-           slot->method, slot->target, c->pid, cause, ls_phase_name(phase), told);
-}
-
 /* A worker that ended in the middle of something: what its client still has to be told. */
-static void after_death(struct luaserve *s, uint32_t client, enum ls_phase phase, int status)
+static void after_death(struct luaserve *s, uint32_t client, enum ls_phase phase,
+                        const struct ls_death *death)
 {
     struct ls_client *c = &s->clients.all[client];
     struct ls_traffic t;
     ls_traffic_look(s, client, &t);
     if (t.answered) {
-        log_death(s, client, status, "connection cut");
+        ls_death_log(s, client, death, "connection cut");
         c->cut = true;
     } else if (t.asked || phase == LS_PHASE_START) { /* then the request may still be coming */
-        log_death(s, client, status, "answered 500");
+        ls_death_log(s, client, death, "answered 500");
         ls_incident_answer(s, client, 500);
     } else {
-        log_death(s, client, status, "no request in flight");
+        ls_death_log(s, client, death, "no request in flight");
     }
 }
 
-static void ended(struct luaserve *s, uint32_t client, int status)
+static void ended(struct luaserve *s, uint32_t client, const struct ls_death *death)
 {
     struct ls_client *c = &s->clients.all[client];
     uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
@@ -130,7 +104,7 @@ static void ended(struct luaserve *s, uint32_t client, int status)
     if (phase == LS_PHASE_TORN) /* the worker has said why */
         c->cut = true;
     else if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
-        after_death(s, client, phase, status);
+        after_death(s, client, phase, death);
     ls_clients_unset_pid(&s->clients, client);
     if (c->answered && s->stop < 2)
         linger(s, client);
@@ -150,18 +124,18 @@ void ls_reaper_run(struct luaserve *s)
 {
     for (;;) {
         siginfo_t info = { .si_signo = 0 };
-        int status;
+        struct ls_death death;
         if (ls_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0 ||
             info.si_pid == 0)
             return;
         int64_t client = ls_clients_find(&s->clients, info.si_pid);
         if (client >= 0 || info.si_pid == s->reload.pid)
             end_group(&info);
-        if (ls_sys_wait4(info.si_pid, &status, WNOHANG, NULL) != info.si_pid)
+        if (ls_sys_wait4(info.si_pid, &death.status, WNOHANG, &death.usage) != info.si_pid)
             return;
         if (client >= 0)
-            ended(s, (uint32_t)client, status);
+            ended(s, (uint32_t)client, &death);
         else
-            ls_reload_ended(s, info.si_pid, status);
+            ls_reload_ended(s, info.si_pid, death.status);
     }
 }

@@ -31,6 +31,7 @@ static void copy_cut(char *to, size_t size, struct ls_slice text)
 static void forget_request(struct ls_worker *w)
 {
     w->slot->method[0] = w->slot->target[0] = '\0';
+    w->slot->head_len = 0;
 }
 
 static void describe_request(struct ls_worker *w, const struct ls_engine *e)
@@ -40,6 +41,8 @@ static void describe_request(struct ls_worker *w, const struct ls_engine *e)
     w->described = e->seq;
     copy_cut(w->slot->method, LS_SLOT_METHOD, ls_span_slice(e->in.at, e->head.method_token));
     copy_cut(w->slot->target, LS_SLOT_TARGET, ls_span_slice(e->in.at, e->head.target));
+    w->slot->head_len = (uint32_t)(e->in.head < LS_SLOT_HEAD ? e->in.head : LS_SLOT_HEAD);
+    memcpy(w->slot->head, e->in.at, w->slot->head_len);
 }
 
 /* Whole answers alone are promised: not a stream, not a 100 Continue. */
@@ -206,6 +209,7 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     limit(&s->now->config);
     ls_lua_serve(w->lua, quit, w);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
+    ls_crash_watch(w->crash_stack, &slot->crash);
     ls_process_worker_signals();
 }
 
@@ -242,5 +246,12 @@ int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls
 {
     *w = (struct ls_worker) { .fd = -1, .lua = lua, .supervisor = ls_sys_getpid() };
     w->driver = (struct ls_driver) { .enter = enter, .block = block };
-    return ls_engine_init(&w->engine, site, &w->driver);
+    w->crash_stack = ls_crash_stack_new();
+    return w->crash_stack ? ls_engine_init(&w->engine, site, &w->driver) : -ENOMEM;
+}
+
+void ls_worker_free(struct ls_worker *w)
+{
+    ls_crash_stack_free(&w->crash_stack);
+    ls_engine_free(&w->engine);
 }

@@ -17,6 +17,7 @@ struct ls_worker {
     struct ls_engine engine;
     struct ls_slot *slot;
     struct ls_lua *lua;
+    struct ls_crash_stack *crash_stack;
     uint64_t word;      /* what we last wrote to the slot: nobody else changes it but to take it */
     uint64_t described; /* the request whose method and target the slot holds */
     uint64_t received, sent; /* bytes on this connection */
@@ -26,6 +27,7 @@ struct ls_worker {
 
 /* In the supervisor, before the first fork: what all workers have in common. 0 or -errno. */
 int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls_lua *lua);
+void ls_worker_free(struct ls_worker *w);
 
 /* In the child: serves the client, whose socket is in ring entry `entry`, and ends the process. */
 _Noreturn void ls_worker_main(struct luaserve *s, uint32_t client, int entry);

@@ -1,0 +1,85 @@
+#include "server/death.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "server/incident.h"
+
+static void append_cause(struct ls_buffer *out, const struct ls_slot *slot, int status)
+{
+    const struct ls_crash *crash = &slot->crash;
+    if (slot->cause[0])
+        ls_buffer_printf(out, "%.*s", LS_SLOT_CAUSE, slot->cause);
+    else if (!WIFSIGNALED(status))
+        ls_buffer_printf(out, "exit status %d", WEXITSTATUS(status));
+    else
+        ls_buffer_printf(out, "killed by signal %d (%s)", WTERMSIG(status),
+                         strsignal(WTERMSIG(status)));
+    if (WIFSIGNALED(status) && crash->signal == WTERMSIG(status) && crash->code > 0)
+        ls_buffer_printf(out, " at address 0x%llx", (unsigned long long)crash->address);
+}
+
+static double seconds(const struct timeval *t)
+{
+    return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
+static void append_usage(struct ls_buffer *out, const struct rusage *usage)
+{
+    ls_buffer_printf(out,
+                     "used %.3f s of CPU as user, %.3f s in the kernel, %ld KiB of memory at most",
+                     seconds(&usage->ru_utime), seconds(&usage->ru_stime), usage->ru_maxrss);
+}
+
+/* Does the field carry what lets somebody in? Its name stays in the log, its value does not. */
+static bool is_secret(struct ls_slice line)
+{
+    static const char *const names[] = { "authorization", "proxy-authorization", "cookie" };
+    struct ls_slice name = { line.at, ls_slice_find(line, 0, ':') };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (ls_slice_equal_nocase(name, ls_slice_of(names[i])))
+            return true;
+    return false;
+}
+
+static void append_head(struct ls_buffer *out, struct ls_slice head)
+{
+    while (head.len > 0) {
+        size_t end = ls_slice_find(head, 0, '\n');
+        struct ls_slice line = { head.at, end };
+        if (line.len > 0 && line.at[line.len - 1] == '\r')
+            line.len--;
+        if (line.len > 0)
+            ls_buffer_byte(out, '\n');
+        if (is_secret(line))
+            ls_buffer_printf(out, "%.*s: (not shown)", (int)ls_slice_find(line, 0, ':'), line.at);
+        else
+            ls_buffer_slice(out, line);
+        head = ls_slice_from(head, end < head.len ? end + 1 : end);
+    }
+}
+
+void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
+                  const char *told)
+{
+    const struct ls_client *c = &s->clients.all[client];
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
+    struct ls_buffer cause = { 0 }, more = { 0 };
+    char id[17], peer[LS_ADDRESS_TEXT];
+    size_t head = slot->head_len < LS_SLOT_HEAD ? slot->head_len : LS_SLOT_HEAD;
+    ls_incident_id(s, client, id);
+    ls_address_text(&c->peer, peer);
+    append_cause(&cause, slot, death->status);
+    ls_buffer_byte(&cause, '\0');
+    append_usage(&more, &death->usage);
+    append_head(&more, (struct ls_slice) { slot->head, head });
+    ls_buffer_byte(&more, '\0');
+    ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
+                 "%s %s %.*s %.*s: worker %d died: %s; phase %s; %s", id, peer, LS_SLOT_METHOD,
+                 slot->method, LS_SLOT_TARGET, slot->target, c->pid, cause.failed ? "?" : cause.at,
+                 ls_phase_name(phase), told);
+    ls_buffer_free(&cause);
+    ls_buffer_free(&more);
+}

@@ -1,0 +1,20 @@
+/* What the log says of a worker that died. */
+#ifndef LS_SERVER_DEATH_H
+#define LS_SERVER_DEATH_H
+
+#include <sys/resource.h>
+
+#include "server/server.h"
+
+/* How a process ended, as wait4 told it. */
+struct ls_death {
+    int status;
+    struct rusage usage;
+};
+
+/* With the incident id, the cause, what the process had used, and the head of its request, of which
+ * credentials are left out. `told` is what became of the client. */
+void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
+                  const char *told);
+
+#endif
