@@ -144,6 +144,10 @@ return {
     -- program that it starts, up to "1T": then they get no more (RLIMIT_DATA). 0: no bound.
     -- process_memory = "1G",
 
+    -- Files and sockets that the process of a client may have open at once, and each program that it
+    -- starts, 16 to 1000000.
+    -- descriptors = 1024,
+
     -- Requests on one connection, 1 to 1000000000: then it is closed and the client connects
     -- anew, to a fresh process.
     -- requests_per_client = 100000,

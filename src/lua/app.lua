@@ -177,7 +177,7 @@ for _, level in ipairs { "debug", "info", "warn", "error" } do
   app.log[level] = function(...)
     local parts = table.pack(...)
     for i = 1, parts.n do parts[i] = tostring(parts[i]) end
-    core.log(level, table.concat(parts, " "))
+    core.log(level, (table.concat(parts, " "):gsub("\0", "\\x00")))
   end
 end
 

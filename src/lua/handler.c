@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "exchange/answer.h"
 #include "lua/app.h"
@@ -93,7 +94,7 @@ static int describe_failure(lua_State *L)
         f->quiet = true;
         return 0;
     }
-    luaL_tolstring(L, 2, NULL);
+    f->memory |= strstr(luaL_tolstring(L, 2, NULL), "not enough memory") != NULL;
     if (f->call->returned)
         describe_result(L, f->call);
     else
@@ -160,10 +161,10 @@ static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
 {
     struct failure f = { .call = e->handler, .e = e, .status = status };
     f.yielded = status == LUA_YIELD;
+    f.memory = status == LUA_ERRMEM;
     describe(lua, &f); /* while the failed calls still stand on the stack */
     unwind(f.call);
     f.interrupted = (enum ls_interrupt)lua->interrupted;
-    f.memory = status == LUA_ERRMEM || lua->heap.refused;
     if (!f.quiet && !e->gone)
         log_failure(lua, &f);
     if (!e->gone)
@@ -178,7 +179,6 @@ static void over(struct ls_lua *lua, struct ls_engine *e)
     struct ls_call *call = e->handler;
     ls_request_end(call);
     ls_interrupt_over(lua, call->thread);
-    lua->heap.refused = false;
     lua->current = NULL;
     fflush(stdout);
 }

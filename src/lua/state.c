@@ -12,7 +12,10 @@
 #include "lua/scripts.h"
 #include "lua/stdlib.h"
 
-enum { PAUSE_PERCENT = 1000 }; /* the next cycle at ten times the heap; Lua's own is 200 */
+/* When the next cycle begins, in percent of what the last one left; Lua's own is 200. Lua's text
+ * buffers do not collect before they give up, so in a worker a cycle has to begin before its garbage
+ * fills the budget. */
+enum { FIRST_PAUSE = 1000, LATER_PAUSE = 150 };
 
 static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 {
@@ -24,10 +27,8 @@ static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
         heap->used -= old_size;
         return NULL;
     }
-    if (size > old_size && heap->limit > 0 && heap->used + (size - old_size) > heap->limit) {
-        heap->refused = true;
+    if (size > old_size && heap->limit > 0 && heap->used + (size - old_size) > heap->limit)
         return NULL;
-    }
     void *at = realloc(old, size);
     if (at)
         heap->used += size - old_size;
@@ -106,10 +107,11 @@ void ls_lua_free(struct ls_lua **lua)
     *lua = NULL;
 }
 
-void ls_lua_settle(struct ls_lua *lua)
+void ls_lua_settle(struct ls_lua *lua, uint64_t memory)
 {
-    lua_gc(lua->L, LUA_GCINC, PAUSE_PERCENT, 0, 0);
     lua_gc(lua->L, LUA_GCCOLLECT);
+    uint64_t percent = 100 + memory / 2 / (lua->heap.used / 100 + 1);
+    lua_gc(lua->L, LUA_GCINC, percent < FIRST_PAUSE ? (int)percent : FIRST_PAUSE, 0, 0);
     lua_gc(lua->L, LUA_GCCOLLECT); /* what the first one finalized */
 }
 
@@ -119,6 +121,7 @@ void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void 
     lua->quit = quit;
     lua->quit_ctx = ctx;
     lua->heap.loaded = lua->heap.used;
+    lua_gc(lua->L, LUA_GCINC, LATER_PAUSE, 0, 0);
     ls_stdlib_reseed(lua->L);
 }
 
@@ -126,4 +129,6 @@ void ls_lua_allow(struct ls_lua *lua, uint64_t memory)
 {
     struct ls_heap *heap = &lua->heap;
     heap->limit = memory < SIZE_MAX - heap->loaded ? heap->loaded + (size_t)memory : 0;
+    if (heap->used > heap->loaded && heap->used - heap->loaded > memory / 2)
+        lua_gc(lua->L, LUA_GCCOLLECT);
 }

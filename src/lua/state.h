@@ -15,7 +15,6 @@ enum ls_interrupt { LS_INTERRUPT_NONE, LS_INTERRUPT_WALL, LS_INTERRUPT_CPU };
 struct ls_heap {
     size_t used, limit; /* bytes; limit 0: none */
     size_t loaded;      /* bytes that the scripts took */
-    bool refused;       /* something was refused since this was last cleared */
 };
 
 struct ls_lua_options {
@@ -47,14 +46,16 @@ struct ls_lua {
 int ls_lua_new(struct ls_lua **lua, const struct ls_lua_options *options, struct ls_buffer *why);
 void ls_lua_free(struct ls_lua **lua);
 
-/* Collects all garbage, and lets the next cycle begin only when the heap has grown several
- * times: a cycle writes marks all over the pages that workers share. Before the first fork. */
-void ls_lua_settle(struct ls_lua *lua);
+/* Collects all garbage, and lets the next cycle begin only when the heap has grown several times, or
+ * by half of `memory`, which a worker may add: a cycle writes marks all over the pages that workers
+ * share. Before the first fork. */
+void ls_lua_settle(struct ls_lua *lua, uint64_t memory);
 
 /* In a worker: new random numbers; what the heap has now is what the scripts took. */
 void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void *ctx);
 
-/* From now on the heap may hold `memory` bytes beside what the scripts took. */
+/* From now on the heap may hold `memory` bytes beside what the scripts took. Collects first when it
+ * holds half of that. */
 void ls_lua_allow(struct ls_lua *lua, uint64_t memory);
 
 static inline struct ls_lua *ls_lua_of(lua_State *L)

@@ -77,7 +77,12 @@ void ls_process_restore_signals(const struct ls_signals *before)
 
 int ls_process_limit(int resource, uint64_t most)
 {
-    const struct rlimit limit = { most, most };
+    struct rlimit limit;
+    int err = ls_sys_prlimit64(0, resource, NULL, &limit);
+    if (err < 0)
+        return err;
+    most = most < limit.rlim_max ? most : limit.rlim_max;
+    limit = (struct rlimit) { most, most };
     return ls_sys_prlimit64(0, resource, &limit, NULL);
 }
 

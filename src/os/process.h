@@ -43,7 +43,8 @@ struct ls_signals {
 void ls_process_take_signals(struct ls_signals *before);
 void ls_process_restore_signals(const struct ls_signals *before);
 
-/* Soft and hard limit of a resource (RLIMIT_*) for this process and its children. 0 or -errno. */
+/* Soft and hard limit of a resource (RLIMIT_*) for this process and its children; a lower hard one
+ * stays. 0 or -errno. */
 int ls_process_limit(int resource, uint64_t most);
 
 /* The soft limit of open descriptors raised to the hard one. The limit in force, or -errno. */

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "http/mime.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 39, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 40, LS_CONFIG_MIMES = 200 };
 
 enum ls_config_mode { LS_MODE_FORK };
 
@@ -52,6 +52,7 @@ struct ls_config {
         uint64_t min_rate, min_rate_after; /* bytes a second; µs */
         uint64_t memory; /* bytes of Lua heap that a client may add to what the scripts loaded */
         uint64_t process_memory; /* bytes of data of a worker, C modules and all; 0: unbounded */
+        uint64_t descriptors;    /* that a worker may open, beside those it is given */
         uint64_t requests_per_client;
     } limits;
 

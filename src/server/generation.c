@@ -242,7 +242,7 @@ void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint
 int ls_generation_prepare(struct ls_generation *g)
 {
     int err = ls_worker_prepare(&g->worker, &g->site, g->lua);
-    ls_lua_settle(g->lua);
+    ls_lua_settle(g->lua, g->config.limits.memory);
     malloc_trim(0); /* merges what was freed, which each worker would do again, page by page */
     return err;
 }

@@ -112,14 +112,6 @@ static void ended(struct luaserve *s, uint32_t client, const struct ls_death *de
         close_client(s, client);
 }
 
-/* Whatever it had started goes with a worker that did not end well; before it is reaped, since
- * its number may be another's afterwards. */
-static void end_group(const siginfo_t *info)
-{
-    if (info->si_code != CLD_EXITED || info->si_status != 0)
-        ls_sys_kill(-info->si_pid, SIGKILL);
-}
-
 void ls_reaper_run(struct luaserve *s)
 {
     for (;;) {
@@ -129,8 +121,9 @@ void ls_reaper_run(struct luaserve *s)
             info.si_pid == 0)
             return;
         int64_t client = ls_clients_find(&s->clients, info.si_pid);
+        /* Whatever it had started goes with it; now, since its number may be another's later. */
         if (client >= 0 || info.si_pid == s->reload.pid)
-            end_group(&info);
+            ls_sys_kill(-info.si_pid, SIGKILL);
         if (ls_sys_wait4(info.si_pid, &death.status, WNOHANG, &death.usage) != info.si_pid)
             return;
         if (client >= 0)

@@ -100,6 +100,8 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
          "bytes of Lua memory that a client may add; more: 503"),
     SIZE("limits.process_memory", limits.process_memory, "1G", 0, T(1),
          "bytes that a client's process may have, and each program it starts; 0: as many"),
+    INTEGER("limits.descriptors", limits.descriptors, "1024", 16, 1000000,
+            "files and sockets that a client's process may have open, and each program it starts"),
     INTEGER("limits.requests_per_client", limits.requests_per_client, "100000", 1, 1000000000,
             "requests on one connection, which is closed then"),
 

@@ -186,8 +186,9 @@ static void quit(void *ctx, int status)
 }
 
 /* What goes for the whole process, and for every program that it starts. */
-static void limit(const struct ls_config *c)
+static void limit(const struct ls_config *c, int client)
 {
+    ls_process_limit(RLIMIT_NOFILE, (uint64_t)client + c->limits.descriptors);
     if (c->limits.process_memory > 0)
         ls_process_limit(RLIMIT_DATA, c->limits.process_memory);
     if (!c->processes.core_dumps)
@@ -206,7 +207,7 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
         ls_sys_exit_group(LUASERVE_OS);
     w->slot = slot;
     w->word = atomic_load(&slot->word);
-    limit(&s->now->config);
+    limit(&s->now->config, w->fd);
     ls_lua_serve(w->lua, quit, w);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_crash_watch(w->crash_stack, &slot->crash);
