@@ -137,7 +137,7 @@ clients: all ## curl, wget, Python, Node and Chromium against the server, as far
 slow: all ## slowhttptest's attacks, with an innocent client beside them
 	@./spec/slow.sh ./$(BIN)
 
-soak: all ## a mixed load for MINUTES (30), then: nothing left, nothing grown
+soak: all ## a mixed load, bombs, kills, reloads for MINUTES (20), then: nothing left, nothing grown
 	@./spec/soak.sh ./$(BIN) $(MINUTES)
 
 check-all: ## all of it, for hours: CI, sanitizers, valgrind, long fuzzing, attacks, soak

@@ -27,7 +27,7 @@ test  strace           the specs that look at syscalls
 test  procps           pgrep: the specs that count processes
 test  clang-format     checks how the C is formatted
 deep  valgrind         the C tests once more
-deep  wrk              load, for the soak and the benchmark
+deep  wrk              load, for the benchmark
 deep  slowhttptest     attacks by slowness
 fuzz  clang            compiles the fuzz targets
 fuzz  libclang-rt-dev  libFuzzer and the sanitizers

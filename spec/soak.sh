@@ -6,7 +6,7 @@
 # "N passed, N failed".
 set -euo pipefail
 
-bin=$(realpath "$1") minutes=${2:-30}
+bin=$(realpath "$1") minutes=${2:-20}
 innocents=8 bombers=2 # a fifth of them throws bombs
 root=$PWD
 . spec/server.sh
