@@ -63,6 +63,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB setresgid
            STUB setresuid
            STUB prctl
+           STUB seccomp
            STUB prlimit64
            STUB get_robust_list
            STUB set_robust_list

@@ -46,9 +46,10 @@ static const struct stub stubs[] = {
     P(clone),           P(wait4),           P(waitid),          P(kill),
     P(rt_sigqueueinfo), P(rt_sigaction),    P(rt_sigprocmask),  P(signalfd4),
     P(getpid),          P(getppid),
-    P(setpgid),         P(prctl),           P(prlimit64),       P(get_robust_list),
-    P(set_robust_list), P(futex),           P(getrandom),       P(clock_gettime),
-    P(geteuid), P(sigaltstack), P(setgroups), P(setresgid), P(setresuid),
+    P(setpgid),         P(prctl),           P(seccomp),         P(prlimit64),
+    P(get_robust_list), P(set_robust_list), P(futex),           P(getrandom),
+    P(clock_gettime),   P(geteuid),         P(sigaltstack),     P(setgroups),
+    P(setresgid),       P(setresuid),
     P(exit_group),
 };
 /* clang-format on */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -219,6 +220,17 @@ static void prctl_takes_five_arguments(void)
     CHECK_FAILS(ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 1), EINVAL);
 }
 
+static void seccomp_knows_actions(void)
+{
+    const uint32_t action = SECCOMP_RET_ERRNO, unknown = SECCOMP_RET_ERRNO + 1;
+    if (under_valgrind())
+        return;
+    CHECK_INT(ls_sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 0, (void *)&action), 0);
+    CHECK_FAILS(ls_sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 0, (void *)&unknown), EOPNOTSUPP);
+    CHECK_FAILS(ls_sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 1, (void *)&action), EINVAL);
+    CHECK_FAILS(ls_sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 0, NULL), EFAULT);
+}
+
 static void randomness_differs(void)
 {
     uint64_t a = 0, b = 0;
@@ -241,6 +253,7 @@ static const struct unit_test tests[] = {
     { "masks hold while waiting", masks_hold_while_waiting },
     { "limits and names are read and set", limits_and_names_are_read_and_set },
     { "prctl takes five arguments", prctl_takes_five_arguments },
+    { "seccomp knows actions", seccomp_knows_actions },
     { "randomness differs", randomness_differs },
     { "signals have a stack of their own", signals_have_a_stack_of_their_own },
     { "identities change", identities_change },

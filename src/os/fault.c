@@ -43,9 +43,11 @@ static const struct name calls[] = {
     CALL(epoll_create1),   CALL(epoll_ctl),       CALL(epoll_pwait),     CALL(clone),
     CALL(wait4),           CALL(waitid),          CALL(kill),            CALL(rt_sigqueueinfo),
     CALL(rt_sigaction),    CALL(rt_sigprocmask),  CALL(signalfd4),       CALL(getpid),
-    CALL(getppid),         CALL(setpgid),         CALL(prctl),           CALL(prlimit64),
-    CALL(get_robust_list), CALL(set_robust_list), CALL(futex),           CALL(getrandom),
-    CALL(clock_gettime), CALL(geteuid), CALL(sigaltstack), CALL(setgroups), CALL(setresgid), CALL(setresuid), CALL(mmap),            CALL(munmap),          CALL(exit_group),
+    CALL(getppid),         CALL(setpgid),         CALL(prctl),           CALL(seccomp),
+    CALL(prlimit64),       CALL(get_robust_list), CALL(set_robust_list), CALL(futex),
+    CALL(getrandom),       CALL(clock_gettime),   CALL(geteuid),         CALL(sigaltstack),
+    CALL(setgroups),       CALL(setresgid),       CALL(setresuid),       CALL(mmap),
+    CALL(munmap),          CALL(exit_group),
 };
 
 static const struct name errors[] = {

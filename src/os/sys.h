@@ -92,6 +92,7 @@ int ls_sys_setresgid(unsigned real, unsigned effective, unsigned saved);
 int ls_sys_setresuid(unsigned real, unsigned effective, unsigned saved);
 int ls_sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
                  unsigned long a5);
+int ls_sys_seccomp(unsigned operation, unsigned flags, void *args);
 int ls_sys_prlimit64(int pid, int resource, const void *limit, void *old);
 int ls_sys_get_robust_list(int pid, void **head, size_t *len);
 int ls_sys_set_robust_list(void *head, size_t len);
