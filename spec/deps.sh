@@ -17,6 +17,8 @@ build libc6-dev        headers of the C library
 build liblua5.4-dev    Lua, linked statically
 build libjansson-dev   JSON, linked statically
 build zlib1g-dev       headers of what compresses (loaded when configured)
+build libseccomp-dev   headers of what forbids syscalls to handlers
+build libseccomp2      that itself (loaded when configured)
 test  lua5.4           runs the specs
 test  lua-busted       the frame of the specs
 test  lua-socket       the specs' HTTP client
