@@ -153,6 +153,20 @@ return {
     -- requests_per_client = 100000,
   },
 
+  -- What handlers may not ask the kernel for, each in its worker; scripts may it while they load. What is
+  -- forbidden fails: nil, message, 1 (EPERM). docs/isolation.md says what it does not cover.
+  sandbox = {
+    -- false: starts no process and no program (os.execute, io.popen).
+    -- processes = true,
+
+    -- false: opens no socket, connects to nobody.
+    -- connect = true,
+
+    -- "write": all that the user may; "read": opens files to read alone, and changes none; "none": opens
+    -- none. (www is served all the same.)
+    -- files = "write",
+  },
+
   log = {
     -- "debug", "info", "warn", "error" or "off": what is less grave is not written.
     -- level = "info",

@@ -85,6 +85,7 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     lua->router = options->router;
     lua->log = options->log;
     lua->dev = options->dev;
+    lua->alone = options->alone;
     lua->L = lua_newstate(allocate, &lua->heap);
     int err = lua->L ? 0 : -ENOMEM;
     if (err == 0) {

@@ -22,6 +22,7 @@ struct ls_lua_options {
     struct ls_router *router;
     const struct ls_log *log;
     bool dev;
+    bool alone;          /* handlers may start no programs */
     uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */
     const char *version;
 };
@@ -31,7 +32,7 @@ struct ls_lua {
     struct ls_heap heap;
     struct ls_router *router;
     const struct ls_log *log;
-    bool dev;
+    bool dev, alone;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
     struct ls_engine *current;           /* whose handler runs; NULL: none */
     lua_State *volatile running;         /* the coroutine that an interrupt has to reach */

@@ -1,5 +1,6 @@
 #include "lua/stdlib.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "lua/interrupt.h"
@@ -19,6 +20,29 @@ static int os_exit(lua_State *L)
         return luaL_error(L, "os.exit while the scripts load: raise an error instead");
     lua->quit(lua->quit_ctx, status & 0xff);
     return 0;
+}
+
+/* os.execute and io.popen as Lua's; but where a worker may start no program the C library makes
+ * something else of the kernel's EPERM, and what it was is said here. */
+static int start_program(lua_State *L)
+{
+    const struct ls_lua *lua = ls_lua_of(L);
+    if (lua->serving && lua->alone && !lua_isnoneornil(L, 1)) {
+        errno = EPERM;
+        return luaL_fileresult(L, 0, NULL);
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* The function `name` of the table on top of the stack is watched over from now on. */
+static void watch_over(lua_State *L, const char *name)
+{
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, start_program, 1);
+    lua_setfield(L, -2, name);
 }
 
 static void random_pair(lua_Integer pair[2])
@@ -175,11 +199,14 @@ void ls_stdlib_open(lua_State *L)
     lua_getglobal(L, "os");
     lua_pushcfunction(L, os_exit);
     lua_setfield(L, -2, "exit");
+    watch_over(L, "execute");
+    lua_getglobal(L, "io");
+    watch_over(L, "popen");
     lua_getglobal(L, "math");
     lua_getfield(L, -1, "randomseed");
     lua_pushcclosure(L, math_randomseed, 1);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &randomseed_key);
     lua_setfield(L, -2, "randomseed");
-    lua_pop(L, 3);
+    lua_pop(L, 4);
 }

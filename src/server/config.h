@@ -12,8 +12,9 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "http/mime.h"
+#include "server/sandbox.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 40, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 43, LS_CONFIG_MIMES = 200 };
 
 enum ls_config_mode { LS_MODE_FORK };
 
@@ -55,6 +56,8 @@ struct ls_config {
         uint64_t descriptors;    /* that a worker may open, beside those it is given */
         uint64_t requests_per_client;
     } limits;
+
+    struct ls_sandbox_rules sandbox;
 
     struct {
         enum ls_log_level level;

@@ -68,6 +68,7 @@ void ls_generation_free(struct ls_generation **generation)
     if (g->site.www.root >= 0)
         ls_sys_close(g->site.www.root);
     ls_gzip_unload(&g->gzip);
+    ls_sandbox_free(&g->sandbox);
     if (g->log_file.fd > 2)
         ls_sys_close(g->log_file.fd);
     ls_config_free(&g->config);
@@ -138,6 +139,16 @@ static int load_gzip(struct ls_generation *g, struct luaserve_error *error)
     return 0;
 }
 
+static int make_sandbox(struct ls_generation *g, struct luaserve_error *error)
+{
+    int err = ls_sandbox_new(&g->config.sandbox, &g->sandbox);
+    if (err == -ENOSYS)
+        return ls_error_set(error, LUASERVE_CONFIG,
+                            "sandbox: needs libseccomp.so.2, which cannot be loaded, and a kernel "
+                            "with seccomp filters (Debian: apt install libseccomp2)");
+    return err < 0 ? ls_error_os(error, "sandbox", err) : 0;
+}
+
 static const char *scripts_folder(const struct ls_generation *g)
 {
     int fd = ls_folder_open(g->config.scripts);
@@ -156,6 +167,7 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
                                       .router = g->router,
                                       .log = &g->log,
                                       .dev = g->config.dev,
+                                      .alone = !g->config.sandbox.processes,
                                       .load_until = ls_clock_us() + g->config.limits.load,
                                       .version = LUASERVE_VERSION };
     int err = g->router ? ls_lua_new(&g->lua, &options, &why) : -ENOMEM;
@@ -222,7 +234,7 @@ static void warn_of_nothing(const struct ls_generation *g)
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
 {
     if (ls_generation_check(g, error) < 0 || open_log(g, error) < 0 || open_www(g, error) < 0 ||
-        load_gzip(g, error) < 0 || run_scripts(g, error) < 0)
+        load_gzip(g, error) < 0 || make_sandbox(g, error) < 0 || run_scripts(g, error) < 0)
         return -1;
     fill_site(g);
     warn_of_nothing(g);

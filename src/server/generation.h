@@ -18,7 +18,8 @@ struct ls_generation {
         uint32_t age;                /* of what fd is */
         const _Atomic uint32_t *now; /* another age: to be opened again; NULL: nobody asks for it */
     } log_file;
-    struct ls_gzip *gzip; /* NULL: nothing is compressed */
+    struct ls_gzip *gzip;       /* NULL: nothing is compressed */
+    struct ls_sandbox *sandbox; /* NULL: workers may do everything */
     struct ls_router *router;
     struct ls_lua *lua;
     struct ls_site site;     /* refers to all the above */

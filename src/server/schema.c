@@ -105,6 +105,14 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
     INTEGER("limits.requests_per_client", limits.requests_per_client, "100000", 1, 1000000000,
             "requests on one connection, which is closed then"),
 
+    { .name = "sandbox.processes", .kind = LS_KEY_BOOLEAN, .offset = AT(sandbox.processes),
+      .fallback = "true", .about = "handlers may start programs" },
+    { .name = "sandbox.connect", .kind = LS_KEY_BOOLEAN, .offset = AT(sandbox.connect),
+      .fallback = "true", .about = "handlers may connect to others" },
+    { .name = "sandbox.files", .kind = LS_KEY_CHOICE, .offset = AT(sandbox.files),
+      .fallback = "write", .choices = "write read none",
+      .about = "what handlers may do with files" },
+
     { .name = "log.level", .kind = LS_KEY_CHOICE, .offset = AT(log.level), .fallback = "info",
       .choices = "debug info warn error off", .about = "what is less grave is not logged" },
     { .name = "log.file", .kind = LS_KEY_PATH, .offset = AT(log.file), .fallback = "-",
@@ -114,6 +122,8 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
 
 /* What CHOICE and these fields rely on. */
 _Static_assert(sizeof(enum ls_log_level) == sizeof(unsigned), "an enum is stored as unsigned");
+_Static_assert(sizeof(enum ls_sandbox_files) == sizeof(unsigned), "an enum is stored as unsigned");
+_Static_assert(LS_FILES_WRITE == 0 && LS_FILES_NONE == 2, "sandbox.files: write read none");
 _Static_assert(LS_LOG_DEBUG == 0 && LS_LOG_OFF == 4, "log.level: debug info warn error off");
 
 const struct ls_key *ls_schema(size_t *count)

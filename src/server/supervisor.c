@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 
 #include "base/clock.h"
@@ -38,6 +39,7 @@ static void kill_all(struct luaserve *s)
                                   : "not done within limits.drain_timeout: killed";
     for (uint32_t i = 0; i < s->clients.count; i++)
         ls_budgets_end(s, s->clients.active[i], why);
+    ls_reaper_close_overdue(s, UINT64_MAX); /* nor is anybody waited for who has had an answer */
 }
 
 static void note_signal(struct luaserve *s, int signal)
@@ -167,6 +169,13 @@ static uint64_t shortest_of(const struct ls_limits *limits)
     return shortest;
 }
 
+/* Whoever may open files could otherwise open the memory of other processes of this user. */
+static void hide_memory(const struct luaserve *s)
+{
+    if (s->now->sandbox)
+        ls_sys_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 void ls_supervisor_measure(struct luaserve *s)
 {
     const struct ls_site *site = &s->now->site;
@@ -176,6 +185,7 @@ void ls_supervisor_measure(struct luaserve *s)
     for (size_t i = 0; i < ls_router_count(s->now->router); i++)
         shortest = least(shortest, shortest_of(&ls_router_at(s->now->router, i)->own));
     s->shortest = shortest;
+    hide_memory(s);
 }
 
 static int open_placeholder(void)

@@ -7,7 +7,7 @@
 /* Serves until s->stop is set and the last worker is gone. 0, or -errno when it cannot begin. */
 int ls_supervisor_run(struct luaserve *s);
 
-/* The configuration or the routes are others than before. */
+/* The generation is another than before: what follows from it for the supervisor itself. */
 void ls_supervisor_measure(struct luaserve *s);
 
 #endif

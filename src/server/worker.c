@@ -212,6 +212,10 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_crash_watch(w->crash_stack, &slot->crash);
     ls_process_worker_signals();
+    if (s->now->sandbox && ls_sandbox_enter(s->now->sandbox) < 0) {
+        snprintf(slot->cause, sizeof slot->cause, "its sandbox cannot be entered");
+        ls_sys_exit_group(LUASERVE_OS);
+    }
 }
 
 static void serve(struct ls_worker *w)
