@@ -60,6 +60,16 @@ describe("at max_clients", function()
     server:stop()
   end)
 
+  it("one who has had its last answer makes room at once", function()
+    local server = spec.start { scripts = scripts,
+      config = { processes = { max_clients = 1, queue_timeout = "0s" }, limits = { head_timeout = "20ms" } } }
+    local slow = server:client()
+    slow:send "GET /o"
+    assert.equal(408, slow:receive_response().status)
+    assert.equal(200, server:get("/ok").status)
+    server:stop()
+  end)
+
   it("many who come at once get in one after another, for idle ones", function()
     local server = start { max_clients = 3, queue_timeout = "1h" }
     local clients = {}

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "os/sys.h"
 #include "server/incident.h"
+#include "server/reaper.h"
 
 enum {
     GRACE = 1000000,    /* µs from an interrupt, or a lost client, to the kill */
@@ -256,13 +257,16 @@ void ls_budgets_close_idle(struct luaserve *s)
             close_idle(s, s->clients.active[i], now);
 }
 
-/* On its way out already, or waiting: since when, as its deadline tells; 0: neither. */
+/* Who goes first: those that have had their answer, those that go already, those that wait, the one
+ * with the first deadline before the others; 0: this one is at something. */
 static uint64_t idle_until(struct luaserve *s, uint32_t client)
 {
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
     const struct ls_client *c = &s->clients.all[client];
     bool idle = ls_slot_phase(atomic_load(&slot->word)) == LS_PHASE_IDLE;
-    return c->ending ? 1 : idle ? atomic_load(&slot->deadline) : 0;
+    if (c->linger_until > 0)
+        return 1;
+    return c->ending ? 2 : idle ? atomic_load(&slot->deadline) : 0;
 }
 
 /* The one that waits longest of those that have waited for less than `than`; its time in *until,
@@ -289,8 +293,12 @@ bool ls_budgets_evict(struct luaserve *s, const struct ls_address *address)
     uint64_t now = ls_clock_us(), until = 0;
     uint32_t client;
     while (client = longest_idle(s, address, until, &until), until != UINT64_MAX)
-        if (s->clients.all[client].ending || close_idle(s, client, now))
+        if (s->clients.all[client].linger_until > 0) {
+            ls_reaper_close(s, client);
             return true;
+        } else if (s->clients.all[client].ending || close_idle(s, client, now)) {
+            return true;
+        }
     return false; /* whoever seemed idle has asked for something */
 }
 

@@ -11,7 +11,7 @@
 
 enum { DRAIN_BLOCKS = 64 }; /* of 4 KiB, thrown away at one go */
 
-static void close_client(struct luaserve *s, uint32_t client)
+void ls_reaper_close(struct luaserve *s, uint32_t client)
 {
     struct ls_client *c = &s->clients.all[client];
     if (c->cut) {
@@ -55,7 +55,7 @@ static void linger(struct luaserve *s, uint32_t client)
                                 .data.u64 = (uint64_t)client << 32 | LS_ABOUT_CLIENT };
     ls_sys_shutdown(c->fd, SHUT_WR);
     if (!throw_away(c->fd) && !c->deaf) {
-        close_client(s, client);
+        ls_reaper_close(s, client);
         return;
     }
     c->watched = !c->deaf && ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &want) == 0;
@@ -65,7 +65,7 @@ static void linger(struct luaserve *s, uint32_t client)
 void ls_reaper_drain(struct luaserve *s, uint32_t client)
 {
     if (!throw_away(s->clients.all[client].fd))
-        close_client(s, client);
+        ls_reaper_close(s, client);
 }
 
 void ls_reaper_close_overdue(struct luaserve *s, uint64_t now)
@@ -74,7 +74,7 @@ void ls_reaper_close_overdue(struct luaserve *s, uint64_t now)
         uint32_t client = s->clients.active[i];
         uint64_t until = s->clients.all[client].linger_until;
         if (until > 0 && now >= until)
-            close_client(s, client);
+            ls_reaper_close(s, client);
     }
 }
 
@@ -109,7 +109,7 @@ static void ended(struct luaserve *s, uint32_t client, const struct ls_death *de
     if (c->answered && s->stop < 2)
         linger(s, client);
     else
-        close_client(s, client);
+        ls_reaper_close(s, client);
 }
 
 void ls_reaper_run(struct luaserve *s)

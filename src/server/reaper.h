@@ -10,6 +10,9 @@ void ls_reaper_run(struct luaserve *s);
 /* Input on the socket of a client whose worker has gone: thrown away, to its end. */
 void ls_reaper_drain(struct luaserve *s, uint32_t client);
 
+/* Closes the client's socket, and strikes it off the book. Its worker has been reaped. */
+void ls_reaper_close(struct luaserve *s, uint32_t client);
+
 /* Closes the clients that have lingered long enough. */
 void ls_reaper_close_overdue(struct luaserve *s, uint64_t now);
 
