@@ -130,10 +130,15 @@ local function judge(request, response, message, status, body)
   end
 end
 
+local times = {} -- seconds that each /hello on a connection that was there took
+
 local function innocent()
-  local request, status, body = questions[math.random(#questions)]()
+  local question = math.random(#questions)
+  local request, status, body = questions[question]()
   count "asked"
+  local from = client and question == 1 and socket.gettime()
   local response, message = ask(request)
+  if from then times[#times + 1] = socket.gettime() - from end
   judge(request, response, message, status, body)
   return response
 end
@@ -176,5 +181,9 @@ while socket.gettime() < until_time do
   socket.sleep(math.random() * PAUSE)
 end
 hang_up()
+if #times > 0 then
+  table.sort(times)
+  print(("times: p50 %.2f p99 %.2f"):format(times[#times // 2 + 1] * 1000, times[math.ceil(#times * 0.99)] * 1000))
+end
 print(("%s: asked %d right %d retried %d killed %d failed %d"):format(role, counts.asked, counts.right,
   counts.retried, counts.killed, counts.failed))

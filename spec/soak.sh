@@ -79,6 +79,11 @@ for job in $jobs; do wait "$job" || true; done
 await nobody_left
 jobs='' before=$(memory) fds=$(descriptors) shared=$(shared_memory) warm=$(reloads)
 mv said said.warm
+for seed in $(seq "$innocents"); do client innocent 5 "$seed" & jobs="$jobs $!"; done
+for job in $jobs; do wait "$job" || true; done
+jobs=''
+mv said said.calm
+times() { awk '$1 == "times:" { if ($3 > p50) p50 = $3; if ($5 > p99) p99 = $5 } END { print "p50 " p50 ", p99 " p99 }' "$1"; }
 end=$((SECONDS + duration))
 
 bad_clients() {
@@ -134,6 +139,7 @@ for role in innocent bomber; do
   echo "${role}s: asked $(sum $role asked), right $(sum $role right), retried $(sum $role retried)," \
     "killed from outside $(sum $role killed), failed $(sum $role failed)"
 done
+echo "/hello in ms, of the worst client: $(times said), without bombs: $(times said.calm)"
 echo "killed $(wc -l < kills), reloads $(($(reloads) - warm)), supervisor: $before KiB, then $after KiB"
 grep '^FAILED' said | sort | uniq -c | sort -rn | head -n 20 || true
 check "a client ended badly" [ "$(grep -c '^innocent:\|^bomber:' said)" -eq $((innocents + bombers)) ]
