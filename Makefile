@@ -21,7 +21,8 @@ WARN    := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror
 LUA_INC := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
 CPPFLAGS += -Isrc $(LUA_INC) -D_GNU_SOURCE -DLUASERVE_VERSION='"$(VERSION)"'
 CFLAGS  += -std=c11 $(OPT) $(WARN) -fvisibility=hidden -fstack-protector-strong \
-           -ffunction-sections -fdata-sections $(SAN)
+           -ffunction-sections -fdata-sections \
+           $(or $(SAN),-fno-asynchronous-unwind-tables) # -g has what debuggers want
 NFLAGS  := -f elf64 -g -F dwarf -w+all -w+error -Iasm/
 LDFLAGS += -Wl,-E -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN)
 LDLIBS  := -l:liblua5.4.a -l:libjansson.a -lm
