@@ -157,6 +157,27 @@ describe("a reload", function()
     assert.equal(0, server:stop())
   end)
 
+  it("leaves a request that goes on the id that it had, also where its worker dies", function()
+    local server = start { scripts = { ["app.lua"] = [[
+      local app = require "luaserve"
+      app:get("/die", function(req)
+        app.log.info("id " .. req.id)
+        while not io.open(req.query.go) do app.sleep("5ms") end
+        os.execute "kill -KILL $PPID"
+        app.sleep(5)
+      end)
+    ]] } }
+    local client = server:client()
+    client:send("GET /die?go=" .. server.dir .. "/go HTTP/1.1\r\nHost: x\r\n\r\n")
+    local id = server:log("id %x+"):match "id (%x+)"
+    reload(server, {}, "reloaded")
+    write(server, "go", "")
+    local response = client:receive_response()
+    assert.equal(500, response.status)
+    assert.equal(id, response.headers["x-request-id"])
+    server:stop()
+  end)
+
   it("begins again when it is asked for while one is under way", function()
     local server = start()
     reload(server, { ["scripts/app.lua"] = version "two" .. 'os.execute "sleep 0.2"' }, "reloaded: generation 2")

@@ -157,6 +157,7 @@ static void take_over(struct luaserve *s, struct ls_generation *g,
 {
     struct ls_generation *old = s->now;
     ls_generation_share(g, s->clients.shared, old->site.generation + 1);
+    g->site.nonce = old->site.nonce; /* so the ids of clients of both stay what they are */
     warn_of_fixed(s, &g->config);
     s->now = g;
     ls_door_move(s, listeners);
