@@ -117,13 +117,14 @@ describe("a route of its own", function()
 end)
 
 describe("a worker", function()
+  local sanitized = os.getenv "ASAN_OPTIONS" -- then its data cannot be bounded
   local function line(text, name) return text:match("\n" .. name .. "%s+([^\n]-)%s*\n") end
 
   it("leaves no core, gains no privileges and has a bound of memory", function()
     local server = spec.start { scripts = scripts, config = { limits = { process_memory = "300M" } } }
     local limits = server:get("/limits").body
     assert.truthy(line(limits, "Max core file size"):find "^0%s+0")
-    assert.truthy(line(limits, "Max data size"):find "^314572800%s+314572800")
+    assert.truthy(sanitized or line(limits, "Max data size"):find "^314572800%s+314572800")
     assert.equal("1", line(server:get("/privileges").body, "NoNewPrivs:"))
     assert.equal(0, server:stop())
   end)
@@ -138,6 +139,7 @@ describe("a worker", function()
   end)
 
   it("that takes more data than it may gets no more, and the client an answer", function()
+    if sanitized then return pending "a sanitizer's memory counts as data" end
     local server = spec.start { scripts = scripts,
       config = { limits = { process_memory = "32M", memory = "1G" } } }
     local client = server:client()
