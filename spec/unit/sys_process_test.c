@@ -186,7 +186,8 @@ static void identities_change(void)
     CHECK_INT(ls_sys_geteuid(), geteuid());
     CHECK_INT(ls_sys_setresgid(~0U, ~0U, ~0U), 0); /* as they are */
     CHECK_INT(ls_sys_setresuid(~0U, ~0U, ~0U), 0);
-    CHECK_FAILS(ls_sys_setgroups(1u << 20, &none), geteuid() == 0 ? EINVAL : EPERM);
+    if (!under_valgrind()) /* it would have the kernel read them all */
+        CHECK_FAILS(ls_sys_setgroups(1u << 20, &none), geteuid() == 0 ? EINVAL : EPERM);
     if (geteuid() != 0)
         return;
     int pid = fork();
