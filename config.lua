@@ -1,8 +1,8 @@
 -- config.lua: what luaserve does. `./luaserve config.lua` reads it; without one the defaults hold.
 --
 -- The file returns one table. Each line that is commented out shows a key with its default: take
--- away the dashes to change it. `luaserve check` says what is wrong, every fault at once, and
--- listens on nothing. On the command line, --set limits.wall=5s sets any key for one run.
+-- away the dashes to change it. `luaserve check` says what is wrong in it, and then in the scripts,
+-- and listens on nothing. On the command line, --set limits.wall=5s sets any key for one run.
 --
 -- Durations  a number of seconds (2.5), or "500ms", "10s", "5m", "1h"
 -- Sizes      a number of bytes, or "64K", "1M", "4G" (powers of 1024)
