@@ -1,7 +1,6 @@
 #include "server/budgets.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "os/sys.h"
@@ -9,9 +8,7 @@
 #include "server/reaper.h"
 
 enum {
-    GRACE = 1000000,    /* µs from an interrupt, or a lost client, to the kill */
-    RESOLUTION = 10000, /* µs: how often we look at most */
-    CPU_CLOCK = 2 /* kind of a process's clock: user and system time; <linux/posix-timers.h> */
+    RESOLUTION = 10000 /* µs: how often we look at most */
 };
 
 /* The worker's whole process group; a worker that has none yet has started nothing. */
@@ -35,7 +32,7 @@ static void wake(struct luaserve *s, uint32_t client, int how, uint64_t now)
     ls_sys_shutdown(c->fd, how);
     c->deaf = true;
     c->ending = true;
-    c->kill_at = now + GRACE;
+    c->kill_at = now + LS_WATCH_GRACE;
 }
 
 /* Of an answer that has begun there is no clean end: the client is to see a reset. */
@@ -58,31 +55,10 @@ static void log_end(struct luaserve *s, uint32_t client, const char *what)
            slot->method, LS_SLOT_TARGET, slot->target, what, c->pid);
 }
 
-static void interrupt(struct luaserve *s, uint32_t client, uint64_t seq, uint64_t deadline,
-                      uint64_t now)
+/* It was asked to end, and did not. */
+static void end_handler(struct luaserve *s, uint32_t client, uint64_t word)
 {
-    struct ls_client *c = &s->clients.all[client];
-    siginfo_t info = { .si_signo = LS_INTERRUPT_SIGNAL, .si_code = SI_QUEUE };
-    info.si_pid = s->now->worker.supervisor;
-    info.si_value.sival_ptr = c->worker;
-    atomic_store(&ls_clients_slot(&s->clients, client)->interrupt_why,
-                 now < deadline ? LS_INTERRUPT_CPU : LS_INTERRUPT_WALL);
-    atomic_store(&ls_clients_slot(&s->clients, client)->interrupt, seq);
-    c->interrupted = deadline;
-    c->kill_at = now + GRACE;
-    ls_sys_rt_sigqueueinfo(c->pid, LS_INTERRUPT_SIGNAL, &info);
-}
-
-/* First asked to end, then ended. */
-static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint64_t deadline,
-                        uint64_t now)
-{
-    struct ls_client *c = &s->clients.all[client];
-    if (c->interrupted != deadline) {
-        interrupt(s, client, ls_slot_seq(word), deadline, now);
-        return;
-    }
-    if (now < c->kill_at || !take(s, client, word))
+    if (!take(s, client, word))
         return;
     log_end(s, client, "handler did not end when interrupted: killed");
     if (!has_begun(s, client))
@@ -90,39 +66,19 @@ static void end_handler(struct luaserve *s, uint32_t client, uint64_t word, uint
     kill_worker(s, client);
 }
 
-/* A first look at a write, which has taken a whole window: what was acknowledged before it began
- * nobody has noted, so the client may have got on at any time since. */
-static void begin_sending(struct luaserve *s, struct ls_sending *sending, uint64_t send_timeout,
-                          uint64_t acknowledged, uint64_t now)
-{
-    bool moved = acknowledged > sending->acknowledged;
-    sending->from = now;
-    sending->base = acknowledged;
-    sending->progress_at = moved ? now : now - ls_site_send_window(&s->now->site, send_timeout);
-}
-
-/* Has the client taken something within the send time, and enough in all? Then the worker's write
- * gets another window. */
+/* Does the client still read? Then the worker's write gets another window. */
 static bool progresses(struct luaserve *s, uint32_t client, uint64_t deadline, uint64_t now)
 {
-    struct ls_sending *sending = &s->clients.all[client].sending;
-    uint64_t send_timeout = atomic_load(&ls_clients_slot(&s->clients, client)->send_timeout);
+    struct ls_slot *slot = ls_clients_slot(&s->clients, client);
     struct ls_traffic t;
     ls_traffic_look(s, client, &t);
-    if (deadline != sending->deadline)
-        begin_sending(s, sending, send_timeout, t.acknowledged, now);
-    else if (t.acknowledged > sending->acknowledged)
-        sending->progress_at = now;
-    sending->acknowledged = t.acknowledged;
-    uint64_t stalls = sending->progress_at + send_timeout;
-    uint64_t slow =
-        sending->from + ls_site_allowance(&s->now->site, t.acknowledged - sending->base);
-    sending->deadline = t.counted && slow < stalls ? slow : stalls;
-    if (sending->deadline <= now)
+    uint64_t next =
+        ls_sending_look(&s->clients.all[client].sending, &s->now->site,
+                        atomic_load(&slot->send_timeout), t.counted, t.acknowledged, deadline, now);
+    if (next == 0)
         return false;
     /* Not if the worker has set another by now: that would belong to what it does next. */
-    atomic_compare_exchange_strong(&ls_clients_slot(&s->clients, client)->deadline, &deadline,
-                                   sending->deadline);
+    atomic_compare_exchange_strong(&slot->deadline, &deadline, next);
     return true;
 }
 
@@ -161,7 +117,7 @@ static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t 
 
 static bool is_retired(const struct luaserve *s, uint32_t client)
 {
-    return s->clients.all[client].generation != atomic_load(&s->clients.shared->newest);
+    return s->clients.all[client].generation != atomic_load(&s->shared->newest);
 }
 
 static bool close_idle(struct luaserve *s, uint32_t client, uint64_t now)
@@ -177,34 +133,15 @@ static bool close_idle(struct luaserve *s, uint32_t client, uint64_t now)
     return true;
 }
 
-/* CPU time of the worker so far, in µs; 0 when it cannot be known. */
-static uint64_t cpu_time(int pid)
-{
-    struct timespec t = { 0, 0 };
-    ls_sys_clock_gettime((int)(~(unsigned)pid << 3 | CPU_CLOCK), &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* How much CPU time this stretch of a handler has left, in µs. */
-static uint64_t cpu_left(struct luaserve *s, uint32_t client, uint64_t deadline)
-{
-    struct ls_client *c = &s->clients.all[client];
-    uint64_t most = atomic_load(&ls_clients_slot(&s->clients, client)->cpu), spent;
-    uint64_t total = cpu_time(c->pid);
-    if (c->computing.deadline != deadline)
-        c->computing = (struct ls_computing) { deadline, total };
-    spent = total - c->computing.base;
-    return spent < most ? most - spent : 0;
-}
-
 static uint64_t look_at_handler(struct luaserve *s, uint32_t client, uint64_t word,
                                 uint64_t deadline, uint64_t now)
 {
-    uint64_t left = now < deadline ? cpu_left(s, client, deadline) : 0;
-    if (left > 0)
-        return now + left < deadline ? now + left : deadline;
-    end_handler(s, client, word, deadline, now);
-    return s->clients.all[client].kill_at;
+    struct ls_client *c = &s->clients.all[client];
+    struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    uint64_t next = ls_watch_look(&c->watch, slot, c->pid, c->worker, word, deadline, now);
+    if (next <= now)
+        end_handler(s, client, word);
+    return next;
 }
 
 /* Returns when to look at this client again; UINT64_MAX: its phase has no end. */
@@ -219,11 +156,11 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
         return c->linger_until;
     if (phase == LS_PHASE_TAKEN || phase == LS_PHASE_GONE || phase == LS_PHASE_TORN) {
         if (!c->ending)
-            c->kill_at = now + GRACE;
+            c->kill_at = now + LS_WATCH_GRACE;
         c->ending = true;
         if (now >= c->kill_at)
             kill_worker(s, client);
-        return c->kill_at > now ? c->kill_at : now + GRACE;
+        return c->kill_at > now ? c->kill_at : now + LS_WATCH_GRACE;
     }
     if (phase == LS_PHASE_IDLE && is_retired(s, client) && close_idle(s, client, now))
         return c->kill_at;

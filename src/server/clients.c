@@ -4,25 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#include "os/sys.h"
 
 enum { FREE = -1, LEFT = -2 };
 
 static uint32_t pid_slot(const struct ls_clients *c, int pid)
 {
     return (uint32_t)pid * 2654435761u >> (__builtin_clz(c->pid_cap) + 1); /* Fibonacci hashing */
-}
-
-static int map_slots(struct ls_clients *c)
-{
-    c->shared_size = sizeof *c->shared + c->max * sizeof(struct ls_slot);
-    void *at = ls_sys_mmap(NULL, c->shared_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                           -1, 0);
-    int err = ls_sys_bad(at);
-    c->shared = err < 0 ? NULL : at;
-    return err;
 }
 
 static void all_free(struct ls_clients *c)
@@ -37,20 +24,20 @@ static void all_free(struct ls_clients *c)
         c->ring[i] = -1;
 }
 
-int ls_clients_init(struct ls_clients *c, uint32_t max)
+int ls_clients_init(struct ls_clients *c, uint32_t max, struct ls_slot *slots)
 {
-    *c = (struct ls_clients) { .max = max, .pid_cap = 64 };
+    *c = (struct ls_clients) { .max = max, .slots = slots, .pid_cap = 64 };
     while (c->pid_cap < 4 * max)
         c->pid_cap *= 2;
     c->all = calloc(max, sizeof *c->all);
     c->active = calloc(max, sizeof *c->active);
     c->by_pid = calloc(c->pid_cap, sizeof *c->by_pid);
-    int err = c->all && c->active && c->by_pid ? map_slots(c) : -ENOMEM;
-    if (err < 0)
+    if (!c->all || !c->active || !c->by_pid) {
         ls_clients_free(c);
-    else
-        all_free(c);
-    return err;
+        return -ENOMEM;
+    }
+    all_free(c);
+    return 0;
 }
 
 void ls_clients_free(struct ls_clients *c)
@@ -58,8 +45,6 @@ void ls_clients_free(struct ls_clients *c)
     free(c->all);
     free(c->active);
     free(c->by_pid);
-    if (c->shared)
-        ls_sys_munmap(c->shared, c->shared_size);
     *c = (struct ls_clients) { 0 };
 }
 

@@ -5,6 +5,8 @@
 #include "exchange/engine.h"
 #include "os/fds.h"
 #include "os/net.h"
+#include "server/sending.h"
+#include "server/watch.h"
 
 struct ls_client {
     int fd;  /* our copy of its socket, kept until the worker is reaped and longer; -1: free */
@@ -19,29 +21,12 @@ struct ls_client {
     bool deaf;             /* we have shut it down for reading: it looks as if it had ended */
     bool ending;           /* its worker is about to exit, or has been told to */
     int entry;             /* of the ring, where its worker finds its socket */
-    uint64_t interrupted;  /* the deadline for which we interrupted its handler */
-    uint64_t kill_at;      /* µs: when patience with the worker ends */
-    struct ls_computing {  /* of a handler, from one wait to the next */
-        uint64_t deadline; /* µs: tells one from another */
-        uint64_t base;     /* µs of CPU time that the worker had when we first saw it */
-    } computing;
+    struct ls_watch watch; /* over its handler */
+    uint64_t kill_at;      /* µs: when patience with the worker, which is ending, ends */
     bool watched;          /* its socket is in the supervisor's epoll set */
     uint64_t linger_until; /* µs: set once only its input is awaited; 0: not yet */
-    struct ls_sending {    /* an answer that took longer than a look */
-        uint64_t deadline; /* µs: what we set when we last looked; another one is a new write's */
-        uint64_t from;     /* µs: when we first looked at this write … */
-        uint64_t base;     /* … and the bytes that the client's side had acknowledged then */
-        uint64_t acknowledged, progress_at; /* at the last look; µs: when it last got on */
-    } sending;
+    struct ls_sending sending;
     uint32_t position; /* in `active` */
-};
-
-/* What both sides see. */
-struct ls_shared {
-    _Atomic uint32_t tls_told; /* see struct ls_site */
-    _Atomic uint32_t newest;   /* generation; 0: the server stops */
-    _Atomic uint32_t log_age;  /* counts how often the log was to be opened again */
-    struct ls_slot slots[];
 };
 
 struct ls_clients {
@@ -50,13 +35,13 @@ struct ls_clients {
     uint32_t count, max;
     uint64_t served;           /* clients so far */
     int64_t ring[LS_FDS_RING]; /* whose socket stands in which entry of the ring; -1: nobody's */
-    struct ls_shared *shared;
-    size_t shared_size;
-    int32_t *by_pid;  /* open addressing: index of the client, -1 free, -2 was used */
-    uint32_t pid_cap; /* a power of two */
+    struct ls_slot *slots;     /* one each, in shared memory; of who made it */
+    int32_t *by_pid;           /* open addressing: index of the client, -1 free, -2 was used */
+    uint32_t pid_cap;          /* a power of two */
 };
 
-int ls_clients_init(struct ls_clients *c, uint32_t max); /* 0 or -errno */
+/* Room for `max`, whose slots those are. 0 or -ENOMEM. */
+int ls_clients_init(struct ls_clients *c, uint32_t max, struct ls_slot *slots);
 void ls_clients_free(struct ls_clients *c);
 
 /* A free entry with a fresh slot; never called when count == max. */
@@ -70,7 +55,7 @@ int64_t ls_clients_find(const struct ls_clients *c, int pid);
 
 static inline struct ls_slot *ls_clients_slot(const struct ls_clients *c, uint32_t index)
 {
-    return &c->shared->slots[index];
+    return &c->slots[index];
 }
 
 #endif

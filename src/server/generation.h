@@ -6,6 +6,7 @@
 #include "luaserve.h"
 #include "server/clients.h"
 #include "server/config.h"
+#include "server/shared.h"
 #include "server/worker.h"
 
 struct ls_generation {

@@ -156,13 +156,13 @@ static void take_over(struct luaserve *s, struct ls_generation *g,
                       const struct ls_listeners *listeners)
 {
     struct ls_generation *old = s->now;
-    ls_generation_share(g, s->clients.shared, old->site.generation + 1);
+    ls_generation_share(g, s->shared, old->site.generation + 1);
     g->site.nonce = old->site.nonce; /* so the ids of clients of both stay what they are */
     warn_of_fixed(s, &g->config);
     s->now = g;
     ls_door_move(s, listeners);
     ls_supervisor_measure(s);
-    atomic_store(&s->clients.shared->newest, g->site.generation);
+    atomic_store(&s->shared->newest, g->site.generation);
     ls_budgets_close_idle(s);
     ls_generation_free(&old);
     ls_fds_fill(&s->fds, s->placeholder);

@@ -12,6 +12,7 @@
 #include "server/recipe.h"
 #include "server/reload.h"
 #include "server/service.h"
+#include "server/shared.h"
 
 /* What an event of the supervisor's epoll set is about: the low half of its data. The high half
  * says which one. */
@@ -26,6 +27,7 @@ struct luaserve {
     /* of the supervisor while it runs */
     struct ls_fds fds;
     struct ls_fork fork;
+    struct ls_shared *shared;
     struct ls_clients clients;
     int epoll, signals, placeholder; /* -1: not open */
     bool own_signals;                /* luaserve_handle_signals */

@@ -30,7 +30,7 @@ static void begin_drain(struct luaserve *s)
     ls_reload_drop(s);
     ls_door_close(s);
     s->drain_until = ls_clock_us() + s->now->config.limits.drain_timeout;
-    atomic_store(&s->clients.shared->newest, 0);
+    atomic_store(&s->shared->newest, 0);
 }
 
 static void kill_all(struct luaserve *s)
@@ -124,7 +124,7 @@ static void do_what_was_asked(struct luaserve *s)
     if (reload && s->stop == 0)
         ls_reload_begin(s);
     if (reopen) {
-        atomic_fetch_add(&s->clients.shared->log_age, 1);
+        atomic_fetch_add(&s->shared->log_age, 1);
         ls_log(&s->now->log, LS_LOG_INFO, "log reopened");
     }
 }
@@ -238,7 +238,9 @@ static int prepare(struct luaserve *s, uint64_t mask)
     ls_process_raise_descriptors();
     int err = ls_fork_prepare(&s->fork);
     if (err == 0)
-        err = ls_clients_init(&s->clients, (uint32_t)s->now->config.processes.max_clients);
+        err = ls_shared_map(&s->shared, (uint32_t)s->now->config.processes.max_clients);
+    if (err == 0)
+        err = ls_clients_init(&s->clients, s->shared->count, s->shared->slots);
     if (err == 0)
         err = ls_generation_prepare(s->now);
     if (err == 0)
@@ -249,8 +251,8 @@ static int prepare(struct luaserve *s, uint64_t mask)
         err = ls_door_open(s);
     if (err < 0)
         return err;
-    atomic_store(&s->clients.shared->newest, 1);
-    ls_generation_share(s->now, s->clients.shared, 1);
+    atomic_store(&s->shared->newest, 1);
+    ls_generation_share(s->now, s->shared, 1);
     ls_supervisor_measure(s);
     ls_fault_become(LS_FAULT_SUPERVISOR);
     if (ls_identity_is_unsafe(&s->now->config))
@@ -290,6 +292,7 @@ int ls_supervisor_run(struct luaserve *s)
     close_ring(s);
     ls_generation_share(s->now, NULL, 0);
     ls_clients_free(&s->clients);
+    ls_shared_unmap(&s->shared);
     ls_process_restore_signals(&before);
     return err;
 }
