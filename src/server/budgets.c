@@ -186,6 +186,34 @@ uint64_t ls_budgets_look(struct luaserve *s, uint64_t now)
     return next > now + RESOLUTION ? next : now + RESOLUTION;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of a handler's CPU time we know only what we see: it may pass an eighth of it unseen. */
+static uint64_t shortest_of(const struct ls_limits *limits)
+{
+    const uint64_t all[] = { limits->wall, limits->cpu / 8, limits->body_timeout,
+                             limits->send_timeout };
+    uint64_t shortest = UINT64_MAX;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] > 0)
+            shortest = least(shortest, all[i]);
+    return shortest;
+}
+
+void ls_budgets_measure(struct luaserve *s)
+{
+    const struct ls_site *site = &s->now->site;
+    uint64_t shortest = least(site->head_timeout, site->idle_timeout);
+    shortest = least(shortest, ls_site_allowance(site, 0));
+    shortest = least(shortest, least(site->linger_timeout, shortest_of(&site->limits)));
+    for (size_t i = 0; i < ls_router_count(s->now->router); i++)
+        shortest = least(shortest, shortest_of(&ls_router_at(s->now->router, i)->own));
+    s->shortest = shortest;
+}
+
 void ls_budgets_close_idle(struct luaserve *s)
 {
     uint64_t now = ls_clock_us();

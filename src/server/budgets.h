@@ -4,6 +4,9 @@
 
 #include "server/server.h"
 
+/* The generation is another than before: how often to look at the least. */
+void ls_budgets_measure(struct luaserve *s);
+
 /* Looks at all clients; ends what is over its time. Returns the µs of ls_clock_us at which to
  * look again (0: no client, no need). */
 uint64_t ls_budgets_look(struct luaserve *s, uint64_t now);

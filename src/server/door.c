@@ -193,19 +193,14 @@ static uint64_t look_at_queue(struct luaserve *s, uint64_t now)
     return 0;
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b) /* 0: never */
-{
-    return a == 0 || (b > 0 && b < a) ? b : a;
-}
-
 uint64_t ls_door_look(struct luaserve *s, uint64_t now)
 {
     struct ls_door *d = &s->door;
-    uint64_t next = sooner(look_at_queue(s, now), see_off(s, now));
+    uint64_t next = ls_clock_sooner(look_at_queue(s, now), see_off(s, now));
     if (now >= d->again)
         d->again = 0;
     set_open(s, s->listening && d->again == 0 && d->full_until == 0);
-    return sooner(next, d->again);
+    return ls_clock_sooner(next, d->again);
 }
 
 void ls_door_left(struct luaserve *s, const struct ls_address *address)
@@ -229,7 +224,7 @@ void ls_door_close(struct luaserve *s)
     ls_listeners_close(&s->listeners, NULL);
     while (s->door.stranger_count > 0)
         forget_oldest(&s->door);
-    s->door.open = s->listening = false;
+    s->door.open = false;
     s->door.full_until = s->door.again = 0;
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
-#include "server/death.h"
 #include "server/incident.h"
 
 enum { DRAIN_BLOCKS = 64 }; /* of 4 KiB, thrown away at one go */
@@ -96,8 +95,9 @@ static void after_death(struct luaserve *s, uint32_t client, enum ls_phase phase
     }
 }
 
-static void ended(struct luaserve *s, uint32_t client, const struct ls_death *death)
+void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death)
 {
+    uint32_t client = (uint32_t)ls_clients_find(&s->clients, pid);
     struct ls_client *c = &s->clients.all[client];
     uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
     enum ls_phase phase = ls_slot_phase(word);
@@ -120,14 +120,14 @@ void ls_reaper_run(struct luaserve *s)
         if (ls_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0 ||
             info.si_pid == 0)
             return;
-        int64_t client = ls_clients_find(&s->clients, info.si_pid);
+        bool owned = s->mode->owns(s, info.si_pid);
         /* Whatever it had started goes with it; now, since its number may be another's later. */
-        if (client >= 0 || info.si_pid == s->reload.pid)
+        if (owned || info.si_pid == s->reload.pid)
             ls_sys_kill(-info.si_pid, SIGKILL);
         if (ls_sys_wait4(info.si_pid, &death.status, WNOHANG, &death.usage) != info.si_pid)
             return;
-        if (client >= 0)
-            ended(s, (uint32_t)client, &death);
+        if (owned)
+            s->mode->ended(s, info.si_pid, &death);
         else
             ls_reload_ended(s, info.si_pid, death.status);
     }

@@ -2,10 +2,14 @@
 #ifndef LS_SERVER_REAPER_H
 #define LS_SERVER_REAPER_H
 
+#include "server/death.h"
 #include "server/server.h"
 
-/* Reaps every worker that has ended. */
+/* Reaps every child that has ended. */
 void ls_reaper_run(struct luaserve *s);
+
+/* A worker of mode "fork" has ended: its client is told what is left to tell. */
+void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death);
 
 /* Input on the socket of a client whose worker has gone: thrown away, to its end. */
 void ls_reaper_drain(struct luaserve *s, uint32_t client);

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
-#include "server/budgets.h"
 #include "server/server.h"
 #include "server/supervisor.h"
 
@@ -160,10 +159,9 @@ static void take_over(struct luaserve *s, struct ls_generation *g,
     g->site.nonce = old->site.nonce; /* so the ids of clients of both stay what they are */
     warn_of_fixed(s, &g->config);
     s->now = g;
-    ls_door_move(s, listeners);
-    ls_supervisor_measure(s);
+    ls_supervisor_hide(s);
     atomic_store(&s->shared->newest, g->site.generation);
-    ls_budgets_close_idle(s);
+    s->mode->renew(s, listeners);
     ls_generation_free(&old);
     ls_fds_fill(&s->fds, s->placeholder);
     ls_log(&g->log, LS_LOG_INFO, "reloaded: generation %u", g->site.generation);

@@ -9,6 +9,7 @@
 #include "server/clients.h"
 #include "server/door.h"
 #include "server/listeners.h"
+#include "server/mode.h"
 #include "server/recipe.h"
 #include "server/reload.h"
 #include "server/service.h"
@@ -39,7 +40,9 @@ struct luaserve {
     } asked;
     struct ls_reload reload;
     uint64_t drain_until;
+    const struct ls_mode *mode;
     uint64_t shortest; /* µs: the shortest of all budgets */
+    uint64_t look_at;  /* µs: when the budgets are due; 0: at once */
 };
 
 #endif

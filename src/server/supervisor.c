@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "os/fault.h"
 #include "os/sys.h"
-#include "server/budgets.h"
 #include "server/identity.h"
 #include "server/reaper.h"
 
@@ -25,21 +24,13 @@ static uint64_t bit(int signal)
 
 static void begin_drain(struct luaserve *s)
 {
-    ls_log(&s->now->log, LS_LOG_INFO, "stopping: %u clients", s->clients.count);
+    ls_log(&s->now->log, LS_LOG_INFO, "stopping: %u clients", s->mode->clients(s));
     ls_service_notify(&s->service, "STOPPING=1");
     ls_reload_drop(s);
-    ls_door_close(s);
     s->drain_until = ls_clock_us() + s->now->config.limits.drain_timeout;
     atomic_store(&s->shared->newest, 0);
-}
-
-static void kill_all(struct luaserve *s)
-{
-    const char *why = s->stop > 1 ? "told to stop at once: killed"
-                                  : "not done within limits.drain_timeout: killed";
-    for (uint32_t i = 0; i < s->clients.count; i++)
-        ls_budgets_end(s, s->clients.active[i], why);
-    ls_reaper_close_overdue(s, UINT64_MAX); /* nor is anybody waited for who has had an answer */
+    s->mode->drain(s);
+    s->listening = false;
 }
 
 static void note_signal(struct luaserve *s, int signal)
@@ -75,11 +66,12 @@ static bool drained(struct luaserve *s, uint64_t now)
         return false;
     if (s->listening)
         begin_drain(s);
-    if (s->clients.count == 0)
+    if (s->mode->empty(s))
         return true;
-    ls_budgets_close_idle(s);
-    if (s->stop > 1 || now >= s->drain_until)
-        kill_all(s);
+    if (s->stop > 1)
+        s->mode->end(s, "told to stop at once: killed");
+    else if (now >= s->drain_until)
+        s->mode->end(s, "not done within limits.drain_timeout: killed");
     return false;
 }
 
@@ -92,27 +84,6 @@ static int timeout_ms(struct luaserve *s, uint64_t now, uint64_t next)
     if (next == 0)
         return -1;
     return next <= now ? 0 : (int)((next - now + 999) / 1000);
-}
-
-static void handle(struct luaserve *s, const struct epoll_event *e)
-{
-    uint32_t index = (uint32_t)(e->data.u64 >> 32);
-    switch (e->data.u64 & 0xffffffff) {
-    case LS_ABOUT_LISTENER:
-        ls_door_answer(s, index);
-        break;
-    case LS_ABOUT_CLIENT:
-        if (s->clients.all[index].linger_until > 0)
-            ls_reaper_drain(s, index);
-        break;
-    default:
-        read_signals(s);
-    }
-}
-
-static uint64_t sooner(uint64_t a, uint64_t b) /* 0: never */
-{
-    return a == 0 || (b > 0 && b < a) ? b : a;
 }
 
 static void do_what_was_asked(struct luaserve *s)
@@ -134,58 +105,28 @@ static void do_what_was_asked(struct luaserve *s)
 static void loop(struct luaserve *s, uint64_t waiting)
 {
     struct epoll_event events[EVENTS];
-    uint64_t next = 0, door = 0, now = ls_clock_us();
+    uint64_t next = 0, now = ls_clock_us();
     while (!drained(s, now)) {
-        int timeout = timeout_ms(s, now, sooner(next, door));
+        int timeout = timeout_ms(s, now, next);
         int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout, &waiting);
         for (int i = 0; i < count; i++)
-            handle(s, &events[i]);
+            if (events[i].data.u64 == LS_ABOUT_SIGNAL)
+                read_signals(s);
+            else
+                s->mode->event(s, events[i].data.u64);
         now = ls_clock_us();
         do_what_was_asked(s);
-        if (next == 0 || now >= next || s->clients.count == 0) {
-            ls_reaper_close_overdue(s, now);
-            next = sooner(ls_budgets_look(s, now), ls_reload_look(s, now));
-        }
-        door = ls_door_look(s, now);
+        next = ls_clock_sooner(s->mode->look(s, now), ls_reload_look(s, now));
     }
 }
 
 /* ---- beginning and end ---- */
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Of a handler's CPU time we know only what we see: it may pass an eighth of it unseen. */
-static uint64_t shortest_of(const struct ls_limits *limits)
-{
-    const uint64_t all[] = { limits->wall, limits->cpu / 8, limits->body_timeout,
-                             limits->send_timeout };
-    uint64_t shortest = UINT64_MAX;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i] > 0)
-            shortest = least(shortest, all[i]);
-    return shortest;
-}
-
 /* Whoever may open files could otherwise open the memory of other processes of this user. */
-static void hide_memory(const struct luaserve *s)
+void ls_supervisor_hide(const struct luaserve *s)
 {
     if (s->now->sandbox)
         ls_sys_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-void ls_supervisor_measure(struct luaserve *s)
-{
-    const struct ls_site *site = &s->now->site;
-    uint64_t shortest = least(site->head_timeout, site->idle_timeout);
-    shortest = least(shortest, ls_site_allowance(site, 0));
-    shortest = least(shortest, least(site->linger_timeout, shortest_of(&site->limits)));
-    for (size_t i = 0; i < ls_router_count(s->now->router); i++)
-        shortest = least(shortest, shortest_of(&ls_router_at(s->now->router, i)->own));
-    s->shortest = shortest;
-    hide_memory(s);
 }
 
 static int open_placeholder(void)
@@ -238,22 +179,21 @@ static int prepare(struct luaserve *s, uint64_t mask)
     ls_process_raise_descriptors();
     int err = ls_fork_prepare(&s->fork);
     if (err == 0)
-        err = ls_shared_map(&s->shared, (uint32_t)s->now->config.processes.max_clients);
-    if (err == 0)
-        err = ls_clients_init(&s->clients, s->shared->count, s->shared->slots);
+        err = ls_shared_map(&s->shared, s->mode->slots(&s->now->config));
     if (err == 0)
         err = ls_generation_prepare(s->now);
     if (err == 0)
         err = lay_out(s, mask);
     if (err == 0)
         err = watch_signals(s);
-    if (err == 0)
-        err = ls_door_open(s);
     if (err < 0)
         return err;
     atomic_store(&s->shared->newest, 1);
     ls_generation_share(s->now, s->shared, 1);
-    ls_supervisor_measure(s);
+    ls_supervisor_hide(s);
+    err = s->mode->open(s);
+    if (err < 0)
+        return err;
     ls_fault_become(LS_FAULT_SUPERVISOR);
     if (ls_identity_is_unsafe(&s->now->config))
         ls_log(&s->now->log, LS_LOG_WARN,
@@ -282,16 +222,17 @@ int ls_supervisor_run(struct luaserve *s)
     struct ls_signals before;
     if (s->own_signals)
         mask |= bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1);
+    s->mode = &ls_mode_fork;
     ls_process_take_signals(&before);
     int err = prepare(s, mask);
     if (err == 0)
         loop(s, before.mask | mask);
     ls_reload_drop(s);
-    ls_door_close(s);
-    ls_census_free(&s->door.census);
+    ls_listeners_close(&s->listeners, NULL);
+    s->listening = false;
+    s->mode->close(s);
     close_ring(s);
     ls_generation_share(s->now, NULL, 0);
-    ls_clients_free(&s->clients);
     ls_shared_unmap(&s->shared);
     ls_process_restore_signals(&before);
     return err;

@@ -7,7 +7,7 @@
 /* Serves until s->stop is set and the last worker is gone. 0, or -errno when it cannot begin. */
 int ls_supervisor_run(struct luaserve *s);
 
-/* The generation is another than before: what follows from it for the supervisor itself. */
-void ls_supervisor_measure(struct luaserve *s);
+/* With a sandbox, nobody may look into the supervisor's memory: whoever may open files could else. */
+void ls_supervisor_hide(const struct luaserve *s);
 
 #endif
