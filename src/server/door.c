@@ -7,17 +7,14 @@
 #include "base/clock.h"
 #include "os/sys.h"
 #include "server/budgets.h"
-#include "server/incident.h"
 #include "server/server.h"
 #include "server/spawn.h"
 
 enum {
-    ACCEPTS = 32,        /* clients taken at one go, before we look at anything else */
-    PAUSE = 100000,      /* µs without accepting when the system is out of something */
-    LEAVING = 1000000,   /* µs for an idle client to make room */
-    GLANCE = 10000,      /* µs until we look again whether somebody can make room */
-    PATIENCE = 1000000,  /* µs for a stranger to read why it was turned away */
-    TOLD_EVERY = 1000000 /* µs between two lines of log on the strangers */
+    ACCEPTS = 32,      /* clients taken at one go, before we look at anything else */
+    PAUSE = 100000,    /* µs without accepting when the system is out of something */
+    LEAVING = 1000000, /* µs for an idle client to make room */
+    GLANCE = 10000     /* µs until we look again whether somebody can make room */
 };
 
 static int watch(struct luaserve *s, size_t index, int operation)
@@ -44,50 +41,11 @@ static void shut_for_now(struct luaserve *s, const char *what, int err)
     set_open(s, false);
 }
 
-/* ---- those who do not get in ---- */
-
-static void forget_oldest(struct ls_door *d)
-{
-    ls_sys_close(d->strangers[d->stranger_first].fd);
-    d->stranger_first = (d->stranger_first + 1) % LS_DOOR_STRANGERS;
-    d->stranger_count--;
-}
-
-static void tell_of_strangers(struct luaserve *s, uint64_t now)
-{
-    struct ls_door *d = &s->door;
-    if (d->turned_away == 0 || now < d->told_at + TOLD_EVERY)
-        return;
-    ls_log(&s->now->log, LS_LOG_WARN, "clients turned away with 503: %llu",
-           (unsigned long long)d->turned_away);
-    d->told_at = now;
-    d->turned_away = 0;
-}
-
-/* Its socket stays open for a while: a close while its request is still on the way would be a reset,
- * which overtakes the answer. */
 static void turn_away(struct luaserve *s, int fd)
 {
-    struct ls_door *d = &s->door;
-    uint64_t now = ls_clock_us();
-    ls_incident_turn_away(s, fd);
-    if (d->stranger_count == LS_DOOR_STRANGERS)
-        forget_oldest(d);
-    uint32_t at = (d->stranger_first + d->stranger_count++) % LS_DOOR_STRANGERS;
-    d->strangers[at] = (struct ls_stranger) { fd, now + PATIENCE };
-    d->turned_away++;
-    tell_of_strangers(s, now);
-}
-
-static uint64_t see_off(struct luaserve *s, uint64_t now)
-{
-    struct ls_door *d = &s->door;
-    while (d->stranger_count > 0 && now >= d->strangers[d->stranger_first].until)
-        forget_oldest(d);
-    tell_of_strangers(s, now);
-    if (d->turned_away > 0)
-        return d->told_at + TOLD_EVERY;
-    return d->stranger_count > 0 ? d->strangers[d->stranger_first].until : 0;
+    char id[17];
+    ls_request_id(s->now->site.nonce, ++s->clients.served, 1, id);
+    ls_strangers_turn_away(&s->door.strangers, fd, id, &s->now->log);
 }
 
 /* ---- accepting ---- */
@@ -196,7 +154,8 @@ static uint64_t look_at_queue(struct luaserve *s, uint64_t now)
 uint64_t ls_door_look(struct luaserve *s, uint64_t now)
 {
     struct ls_door *d = &s->door;
-    uint64_t next = ls_clock_sooner(look_at_queue(s, now), see_off(s, now));
+    uint64_t next =
+        ls_clock_sooner(look_at_queue(s, now), ls_strangers_look(&d->strangers, now, &s->now->log));
     if (now >= d->again)
         d->again = 0;
     set_open(s, s->listening && d->again == 0 && d->full_until == 0);
@@ -222,8 +181,7 @@ int ls_door_open(struct luaserve *s)
 void ls_door_close(struct luaserve *s)
 {
     ls_listeners_close(&s->listeners, NULL);
-    while (s->door.stranger_count > 0)
-        forget_oldest(&s->door);
+    ls_strangers_close(&s->door.strangers);
     s->door.open = false;
     s->door.full_until = s->door.again = 0;
 }

@@ -11,22 +11,15 @@
 
 #include "server/census.h"
 #include "server/listeners.h"
+#include "server/strangers.h"
 
 struct luaserve;
 
-enum { LS_DOOR_STRANGERS = 64 };
-
 struct ls_door {
-    bool open;            /* the listeners are watched */
-    uint64_t again;       /* µs: the system is out of something, shut until then; 0: it is not */
-    uint64_t full_until;  /* µs: somebody waits until then for room; 0: nobody does */
-    uint64_t told_at;     /* µs: when the log was last told that somebody was turned away … */
-    uint64_t turned_away; /* … and how many have been since */
-    struct ls_stranger {  /* whoever was turned away has time to read why */
-        int fd;
-        uint64_t until; /* µs */
-    } strangers[LS_DOOR_STRANGERS];
-    uint32_t stranger_first, stranger_count; /* in turn, the first one is the oldest */
+    bool open;           /* the listeners are watched */
+    uint64_t again;      /* µs: the system is out of something, shut until then; 0: it is not */
+    uint64_t full_until; /* µs: somebody waits until then for room; 0: nobody does */
+    struct ls_strangers strangers;
     struct ls_census census;
 };
 

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "os/sys.h"
+#include "server/notice.h"
 
 enum { TCP_STATE_CLOSE_WAIT = 8 }; /* the client's FIN has come; <netinet/tcp.h>'s number */
 
@@ -62,54 +62,12 @@ void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17])
     ls_request_id(s->now->site.nonce, slot->client, seq + between, id);
 }
 
-static void build(struct ls_buffer *out, int status, const char *id, bool head_only)
-{
-    struct ls_response response = { .fields = { 0 } };
-    struct ls_buffer page = { 0 };
-    ls_response_page(status, (struct ls_slice) { id, 16 }, NULL, &page);
-    ls_response_field(&response, LS_SLICE("Content-Type"), LS_SLICE("text/html; charset=utf-8"));
-    if (status == 503)
-        ls_response_field(&response, LS_SLICE("Retry-After"), LS_SLICE("1"));
-    struct ls_framing f = { .status = status,
-                            .has_length = true,
-                            .length = page.len,
-                            .close = true,
-                            .now = ls_clock_wall(),
-                            .id = { id, 16 } };
-    ls_response_head(&response, &f, out);
-    if (!head_only)
-        ls_buffer_append(out, page.at, page.len);
-    out->failed |= page.failed;
-    ls_buffer_free(&page);
-    ls_response_free(&response);
-}
-
-/* One try that never waits: O_NONBLOCK belongs to the description that the worker shares. */
-static void send_answer(int fd, int status, const char *id, bool head_only)
-{
-    struct ls_buffer out = { 0 };
-    build(&out, status, id, head_only);
-    if (!out.failed)
-        ls_sys_sendto(fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
-    ls_buffer_free(&out);
-}
-
 void ls_incident_answer(struct luaserve *s, uint32_t client, int status)
 {
     struct ls_client *c = &s->clients.all[client];
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
     char id[17];
     ls_incident_id(s, client, id);
-    send_answer(c->fd, status, id, strcmp(slot->method, "HEAD") == 0);
+    ls_notice_send(c->fd, status, id, strcmp(slot->method, "HEAD") == 0);
     c->answered = true;
-}
-
-void ls_incident_turn_away(struct luaserve *s, int fd)
-{
-    char id[17];
-    ls_request_id(s->now->site.nonce, ++s->clients.served, 1, id);
-    char request[4096];
-    send_answer(fd, 503, id, false);
-    ls_sys_shutdown(fd, SHUT_WR);
-    ls_sys_recvfrom(fd, request, sizeof request, MSG_DONTWAIT, NULL, NULL); /* or a reset follows */
 }

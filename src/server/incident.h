@@ -22,7 +22,4 @@ void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17]);
  * takes it at once, and marks the client answered. */
 void ls_incident_answer(struct luaserve *s, uint32_t client, int status);
 
-/* The same to a socket that never became a client: 503 with Retry-After. */
-void ls_incident_turn_away(struct luaserve *s, int fd);
-
 #endif
