@@ -46,6 +46,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB epoll_create1
            STUB epoll_ctl
            STUB epoll_pwait, r9d
+           STUB eventfd2
 
            STUB clone
            STUB wait4

@@ -105,7 +105,7 @@ static inline int memory_begin(struct memory *m, const struct ls_site *site, str
     m->driver = (struct ls_driver) { memory_enter, memory_block, yields };
     int err = ls_engine_init(&m->engine, site, &m->driver);
     if (err == 0)
-        ls_engine_open(&m->engine, 1, &peer);
+        ls_engine_open(&m->engine, 1, 0, &peer);
     return err;
 }
 

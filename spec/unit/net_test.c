@@ -66,7 +66,7 @@ static void check_serves(int listener, const struct ls_address *bound)
     int client = ls_net_connect(bound, NULL, SOON_MS);
     CHECK(client >= 0);
     poll(&(struct pollfd) { .fd = listener, .events = POLLIN }, 1, SOON_MS);
-    int served = ls_net_accept(listener, &peer);
+    int served = ls_net_accept(listener, &peer, 0);
     CHECK(served >= 0);
     CHECK_INT(ls_sys_write(served, "s", 1), 1);
     CHECK_INT(ls_sys_read(client, &byte, 1), 1);
@@ -90,7 +90,7 @@ static void port_zero_gives_the_port_really_bound(void)
     CHECK_INT(bound.len, sizeof bound.name.ip4);
     CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC);
     CHECK(fcntl(fd, F_GETFL) & O_NONBLOCK);
-    CHECK_INT(ls_net_accept(fd, &peer), -EAGAIN);
+    CHECK_INT(ls_net_accept(fd, &peer, 0), -EAGAIN);
     check_serves(fd, &bound);
     close(fd);
 }
@@ -200,7 +200,7 @@ static void a_live_unix_socket_is_in_use(void)
     int fd = ls_net_listen(&address, 16, &bound);
     struct ls_address probe;
     CHECK_INT(ls_net_listen(&address, 16, &again), -EADDRINUSE);
-    int asked = ls_net_accept(fd, &probe); /* by the second one, whether it lives */
+    int asked = ls_net_accept(fd, &probe, 0); /* by the second one, whether it lives */
     CHECK(asked >= 0);
     close(asked);
     check_serves(fd, &bound);
@@ -249,7 +249,7 @@ static void a_local_port_is_kept(void)
     close(other); /* its port is free now */
     int client = ls_net_connect(&bound, &from, SOON_MS);
     CHECK(client >= 0);
-    int served = ls_net_accept(fd, &peer);
+    int served = ls_net_accept(fd, &peer, 0);
     CHECK(served >= 0);
     CHECK_INT(ls_address_port(&peer), ls_address_port(&from));
     CHECK_INT(ls_net_connect(&bound, &from, SOON_MS), -EADDRNOTAVAIL); /* that pair exists */
@@ -305,8 +305,8 @@ static void a_failed_accept_says_why(void)
     struct ls_address bound, peer;
     int fd = listening("127.0.0.1:0", &bound), client = ls_net_connect(&bound, NULL, SOON_MS);
     plan("accept4:1:ECONNABORTED");
-    CHECK_INT(ls_net_accept(fd, &peer), -ECONNABORTED);
-    int served = ls_net_accept(fd, &peer);
+    CHECK_INT(ls_net_accept(fd, &peer, 0), -ECONNABORTED);
+    int served = ls_net_accept(fd, &peer, 0);
     CHECK(served >= 0);
     plan("");
     close(served);

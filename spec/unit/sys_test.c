@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -293,6 +294,19 @@ static void ppoll_waits_with_a_mask(void)
     ls_sys_close(ends[1]);
 }
 
+static void an_eventfd_counts(void)
+{
+    int fd = ls_sys_eventfd2(2, EFD_CLOEXEC | EFD_NONBLOCK);
+    uint64_t count = 1;
+    CHECK_INT(ls_sys_fcntl(fd, F_GETFD, 0), FD_CLOEXEC);
+    CHECK_INT(ls_sys_write(fd, &count, sizeof count), sizeof count);
+    CHECK_INT(ls_sys_read(fd, &count, sizeof count), sizeof count);
+    CHECK_INT(count, 3);
+    CHECK_FAILS(ls_sys_read(fd, &count, sizeof count), EAGAIN);
+    CHECK_FAILS(ls_sys_eventfd2(0, 2), EINVAL);
+    ls_sys_close(fd);
+}
+
 static void epoll_reports_events(void)
 {
     int ends[2], epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
@@ -330,6 +344,7 @@ static const struct unit_test tests[] = {
     { "sendfile moves from an offset", sendfile_moves_from_an_offset },
     { "ppoll waits with a mask", ppoll_waits_with_a_mask },
     { "epoll reports events", epoll_reports_events },
+    { "an eventfd counts", an_eventfd_counts },
     { "mmap takes six arguments", mmap_takes_six_arguments },
     { "all of that holds through a gate", all_hold_through_a_gate },
 };

@@ -91,6 +91,12 @@ void ls_buffer_clear(struct ls_buffer *b)
     b->failed = false;
 }
 
+void ls_buffer_slim(struct ls_buffer *b, size_t most)
+{
+    if (b->cap > most)
+        ls_buffer_free(b);
+}
+
 void ls_buffer_free(struct ls_buffer *b)
 {
     free(b->at);

@@ -22,8 +22,9 @@ void ls_buffer_byte(struct ls_buffer *b, char byte);
 void ls_buffer_decimal(struct ls_buffer *b, uint64_t number);
 void ls_buffer_printf(struct ls_buffer *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void ls_buffer_drop(struct ls_buffer *b, size_t len); /* the first len bytes; len <= b->len */
-void ls_buffer_clear(struct ls_buffer *b);            /* keeps the memory, forgets the failure */
-void ls_buffer_free(struct ls_buffer *b);             /* leaves it empty and usable */
+void ls_buffer_drop(struct ls_buffer *b, size_t len);  /* the first len bytes; len <= b->len */
+void ls_buffer_clear(struct ls_buffer *b);             /* keeps the memory, forgets the failure */
+void ls_buffer_slim(struct ls_buffer *b, size_t most); /* of an empty one: keeps no more memory */
+void ls_buffer_free(struct ls_buffer *b);              /* leaves it empty and usable */
 
 #endif

@@ -14,7 +14,8 @@ enum {
     FIRST_OUTPUT = 4096,   /* bytes: most answers fit */
     COALESCE = 64 << 10,   /* bytes of complete responses that wait for more of them */
     LINGER_MOST = 1 << 20, /* bytes thrown away before we stop waiting for a client to finish */
-    BODY_ROOM = 16 << 10   /* bytes of input beside the largest head */
+    BODY_ROOM = 16 << 10,  /* bytes of input beside the largest head */
+    MOST_KEPT = 16 << 10   /* bytes of a buffer that an engine at rest keeps */
 };
 
 int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_driver *driver)
@@ -27,10 +28,16 @@ int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_dr
     return ls_buffer_reserve(&e->out.bytes, FIRST_OUTPUT);
 }
 
-void ls_engine_open(struct ls_engine *e, uint64_t client, const struct ls_peer *peer)
+void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const struct ls_peer *peer)
 {
     e->client = client;
+    e->seq = seq;
     e->peer = *peer;
+    e->gone = e->torn = e->eof = e->begun = e->parsed = e->answering = e->streaming = false;
+    e->in.len = e->in.used = e->in.head = 0;
+    ls_output_cut(&e->out, 0);
+    ls_packing_free(&e->packing);
+    ls_response_reset(&e->response);
     e->state = LS_ENGINE_READ;
     e->phase = LS_PHASE_START;
     e->limits = e->site->limits;
@@ -391,12 +398,58 @@ static bool advance(struct ls_engine *e, struct ls_need *need)
     }
 }
 
+/* A handler that waits is left for good: nothing that it closes now reaches the client. */
+static void drop(struct ls_engine *e)
+{
+    bool gone = e->gone;
+    e->driver->enter(e->driver, e, LS_PHASE_HANDLER, ls_clock_us() + e->limits.wall);
+    e->gone = true;
+    e->site->handlers.drop(e->site->handlers.ctx, e);
+    e->gone = gone;
+}
+
+static bool has_answered(const struct ls_engine *e)
+{
+    return e->state == LS_ENGINE_LINGER ||
+           (e->state == LS_ENGINE_ANSWERED && !ls_output_pending(&e->out));
+}
+
+void ls_engine_abandon(struct ls_engine *e, int status)
+{
+    bool waiting = e->state == LS_ENGINE_WAITING;
+    if (waiting)
+        drop(e);
+    e->keep = false;
+    if (waiting && ls_answer_begun(e) && !ls_answer_retract(e))
+        ls_engine_tear(e);
+    else if (waiting || (e->state == LS_ENGINE_READ && e->begun))
+        ls_answer_refuse(e, status);
+    else if (e->state == LS_ENGINE_READ || has_answered(e))
+        e->state = LS_ENGINE_OVER;
+    else
+        ls_engine_tear(e);
+}
+
+bool ls_engine_resting(const struct ls_engine *e)
+{
+    return e->state == LS_ENGINE_READ && !e->begun && !e->eof && !e->gone && e->in.len == 0 &&
+           !ls_output_pending(&e->out);
+}
+
+void ls_engine_slim(struct ls_engine *e)
+{
+    if (e->in.cap > MOST_KEPT)
+        ls_input_free(&e->in);
+    ls_buffer_slim(&e->content, MOST_KEPT);
+    ls_buffer_slim(&e->out.bytes, MOST_KEPT);
+}
+
 struct ls_need ls_engine_step(struct ls_engine *e)
 {
     struct ls_need need = { .kind = LS_NEED_END };
     do {
         if (e->gone && e->state == LS_ENGINE_WAITING)
-            e->site->handlers.drop(e->site->handlers.ctx, e);
+            drop(e);
         if (e->gone)
             e->state = LS_ENGINE_OVER;
     } while (advance(e, &need) || (e->gone && need.kind != LS_NEED_END));

@@ -107,7 +107,8 @@ struct ls_engine {
 
 /* 0 or -ENOMEM. `site` and `driver` outlive the engine. */
 int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_driver *driver);
-void ls_engine_open(struct ls_engine *e, uint64_t client, const struct ls_peer *peer);
+/* A connection begins, or, when it has brought `seq` requests before, goes on with this engine. */
+void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const struct ls_peer *peer);
 void ls_engine_free(struct ls_engine *e);
 
 /* Goes on until something is needed. After LS_NEED_END it is not called again. */
@@ -118,6 +119,16 @@ struct ls_need ls_engine_step(struct ls_engine *e);
 struct ls_slice ls_engine_room(struct ls_engine *e);
 void ls_engine_received(struct ls_engine *e, size_t len);
 void ls_engine_gone(struct ls_engine *e); /* the connection broke: nothing can be sent any more */
+
+/* Nothing of the connection is in the engine, but for the number of requests: it may go on with
+ * another one, and this one with another connection. */
+bool ls_engine_resting(const struct ls_engine *e);
+void ls_engine_slim(struct ls_engine *e); /* then: gives back memory that few requests need */
+
+/* For a driver that is its own clock: ends what the connection is at. A request, or the part of one
+ * that has come, is answered with `status`, unless part of its answer is out. The engine is to be
+ * stepped on, for what is left to be said; an engine that rests is over. */
+void ls_engine_abandon(struct ls_engine *e, int status);
 
 /* What was sent of this answer cannot be completed: the driver cuts the connection, so that no
  * client takes the part for the whole. */

@@ -82,6 +82,7 @@ void ls_output_cut(struct ls_output *out, size_t len)
     close_file(out);
     out->bytes.failed = false;
     out->bytes.len = len;
+    out->sent = out->sent < len ? out->sent : len;
 }
 
 void ls_output_free(struct ls_output *out)

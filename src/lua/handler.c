@@ -121,9 +121,17 @@ static void describe(struct ls_lua *lua, struct failure *f)
 
 static const char *cause_of(const struct failure *f)
 {
-    if (f->interrupted)
-        return f->interrupted == LS_INTERRUPT_CPU ? "over its CPU time" : "over its wall time";
-    return f->memory ? "over its memory" : "failed";
+    switch (f->interrupted) {
+    case LS_INTERRUPT_WALL:
+        return "over its wall time";
+    case LS_INTERRUPT_CPU:
+        return "over its CPU time";
+    case LS_INTERRUPT_EXIT:
+        return "called os.exit";
+    case LS_INTERRUPT_NONE:
+    default:
+        return f->memory ? "over its memory" : "failed";
+    }
 }
 
 static void log_failure(struct ls_lua *lua, const struct failure *f)
@@ -134,6 +142,13 @@ static void log_failure(struct ls_lua *lua, const struct failure *f)
     ls_log_block(lua->log, LS_LOG_ERROR, f->text.failed ? NULL : f->text.at,
                  "%s %.*s %.*s: handler %s", e->id, (int)method.len, method.at, (int)target.len,
                  target.at, cause_of(f));
+}
+
+/* 503 where another time it might do. */
+static int status_of(const struct failure *f)
+{
+    bool limited = f->interrupted == LS_INTERRUPT_WALL || f->interrupted == LS_INTERRUPT_CPU;
+    return limited || f->memory ? 503 : 500;
 }
 
 static void answer_failure(struct ls_lua *lua, struct failure *f)
@@ -147,7 +162,7 @@ static void answer_failure(struct ls_lua *lua, struct failure *f)
     if (f->quiet)
         ls_answer_page(f->e, f->answer, text && *text ? text : NULL);
     else
-        ls_answer_incident(f->e, f->interrupted || f->memory ? 503 : 500, lua->dev ? text : NULL);
+        ls_answer_incident(f->e, status_of(f), lua->dev ? text : NULL);
 }
 
 /* Closes what the handler left open, which may run code of its own, and be interrupted in it. */
@@ -193,7 +208,7 @@ static enum ls_ran go_on(struct ls_lua *lua, struct ls_engine *e, int given)
     ls_interrupt_enter(lua, call->thread);
     int status = lua_resume(call->thread, lua->L, given, &left);
     if (status == LUA_YIELD && call->waits) {
-        lua->running = NULL;
+        ls_interrupt_over(lua, call->thread); /* one that came too late; its deadline stands */
         lua->current = NULL;
         return LS_RAN_WAIT;
     }
@@ -243,6 +258,11 @@ static enum ls_ran start(void *ctx, struct ls_engine *e, int handler)
 static enum ls_ran resume(void *ctx, struct ls_engine *e)
 {
     return go_on(ctx, e, 0);
+}
+
+void ls_lua_time_out(struct ls_lua *lua)
+{
+    lua->interrupted = LS_INTERRUPT_WALL;
 }
 
 static void drop(void *ctx, struct ls_engine *e)

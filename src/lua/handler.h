@@ -20,6 +20,9 @@ struct ls_call { /* e->handler: what one connection's handlers run in, kept from
 /* What the engine calls. */
 void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers);
 
+/* The handler that is resumed next has waited beyond its wall time, and is interrupted. */
+void ls_lua_time_out(struct ls_lua *lua);
+
 /* Frees what ls_engine.handler holds, when the connection is over. */
 void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e);
 

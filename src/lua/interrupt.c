@@ -4,9 +4,14 @@
 
 static const char *message(lua_State *L)
 {
-    return ls_lua_of(L)->interrupted == LS_INTERRUPT_CPU
-               ? "the handler used more than its CPU time and was interrupted"
-               : "the handler took longer than its wall time and was interrupted";
+    switch (ls_lua_of(L)->interrupted) {
+    case LS_INTERRUPT_CPU:
+        return "the handler used more than its CPU time and was interrupted";
+    case LS_INTERRUPT_EXIT:
+        return "os.exit ended the handler";
+    default:
+        return "the handler took longer than its wall time and was interrupted";
+    }
 }
 
 int ls_interrupt_error(lua_State *L)

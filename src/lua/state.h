@@ -10,7 +10,12 @@
 #include "exchange/engine.h"
 
 /* Why a handler is interrupted. */
-enum ls_interrupt { LS_INTERRUPT_NONE, LS_INTERRUPT_WALL, LS_INTERRUPT_CPU };
+enum ls_interrupt {
+    LS_INTERRUPT_NONE,
+    LS_INTERRUPT_WALL,
+    LS_INTERRUPT_CPU,
+    LS_INTERRUPT_EXIT /* os.exit, where the process is not the client's alone */
+};
 
 struct ls_heap {
     size_t used, limit; /* bytes; limit 0: none */
@@ -38,7 +43,8 @@ struct ls_lua {
     lua_State *volatile running;         /* the coroutine that an interrupt has to reach */
     volatile sig_atomic_t interrupted;   /* enum ls_interrupt */
     uint64_t load_until;                 /* see struct ls_lua_options; 0: all is loaded */
-    void (*quit)(void *ctx, int status); /* os.exit in a handler; does not return */
+    void (*quit)(void *ctx, int status); /* os.exit in a handler; does not return. NULL: only the
+                                            handler ends */
     void *quit_ctx;
 };
 
@@ -52,7 +58,8 @@ void ls_lua_free(struct ls_lua **lua);
  * share. Before the first fork. */
 void ls_lua_settle(struct ls_lua *lua, uint64_t memory);
 
-/* In a worker: new random numbers; what the heap has now is what the scripts took. */
+/* In a worker: new random numbers; what the heap has now is what the scripts took. `quit`: see struct
+ * ls_lua. */
 void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void *ctx);
 
 /* From now on the heap may hold `memory` bytes beside what the scripts took. Collects first when it

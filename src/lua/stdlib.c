@@ -6,8 +6,8 @@
 #include "lua/interrupt.h"
 #include "os/sys.h"
 
-/* os.exit([code]): as Lua's, but ends the request and the worker, and no exit handler that was
- * the supervisor's runs. While scripts load it is a mistake. */
+/* os.exit([code]): as Lua's, but ends the request, and the worker where that serves one client, and no
+ * exit handler that was the supervisor's runs. While scripts load it is a mistake. */
 static int os_exit(lua_State *L)
 {
     struct ls_lua *lua = ls_lua_of(L);
@@ -18,8 +18,10 @@ static int os_exit(lua_State *L)
         status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
     if (!lua->serving)
         return luaL_error(L, "os.exit while the scripts load: raise an error instead");
-    lua->quit(lua->quit_ctx, status & 0xff);
-    return 0;
+    if (lua->quit)
+        lua->quit(lua->quit_ctx, status & 0xff);
+    ls_interrupt_raise(lua, LS_INTERRUPT_EXIT);
+    return ls_interrupt_error(L);
 }
 
 /* os.execute and io.popen as Lua's; but where a worker may start no program the C library makes

@@ -18,7 +18,12 @@ struct ls_crash_stack;
 struct ls_crash_stack *ls_crash_stack_new(void); /* NULL: no memory */
 void ls_crash_stack_free(struct ls_crash_stack **stack);
 
-/* From now on SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT are noted in *note first. */
+/* Is called with `ctx` when all is noted, and may do what is async-signal-safe. Before the watch. */
+void ls_crash_last_words(struct ls_crash_stack *stack, void (*say)(void *ctx, int signal),
+                         void *ctx);
+
+/* From now on SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT and SIGXCPU are noted in
+ * *note first. */
 void ls_crash_watch(struct ls_crash_stack *stack, struct ls_crash *note);
 
 #endif

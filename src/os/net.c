@@ -3,10 +3,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <time.h>
 #include "os/sys.h"
@@ -279,12 +279,27 @@ int ls_net_connect(const struct ls_address *to, const struct ls_address *from, i
 }
 
 /* The kernel reports a Unix path of 108 bytes one longer than it has room for. */
-int ls_net_accept(int listener, struct ls_address *peer)
+int ls_net_accept(int listener, struct ls_address *peer, int flags)
 {
     memset(peer, 0, sizeof *peer);
     peer->len = sizeof peer->name;
-    int fd = ls_sys_accept4(listener, &peer->name.any, &peer->len, SOCK_CLOEXEC);
+    int fd = ls_sys_accept4(listener, &peer->name.any, &peer->len, flags | SOCK_CLOEXEC);
     if (peer->len > sizeof peer->name)
         peer->len = sizeof peer->name;
     return fd;
+}
+
+int64_t ls_net_acknowledged(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    memset(&info, 0, sizeof info);
+    int err = ls_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+    return err < 0 ? err : (int64_t)info.tcpi_bytes_acked;
+}
+
+void ls_net_cut(int fd)
+{
+    const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+    ls_sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }

@@ -49,7 +49,15 @@ int ls_net_adopt(int fd, struct ls_address *bound);
  * full. `from` is bound with SO_REUSEADDR. */
 int ls_net_connect(const struct ls_address *to, const struct ls_address *from, int timeout_ms);
 
-/* accept4, close-on-exec and blocking; the descriptor or -errno (-EAGAIN: nobody is waiting). */
-int ls_net_accept(int listener, struct ls_address *peer);
+/* accept4, close-on-exec; `flags`: SOCK_NONBLOCK or 0. The descriptor or -errno (-EAGAIN: nobody is
+ * waiting). */
+int ls_net_accept(int listener, struct ls_address *peer, int flags);
+
+/* Bytes that the other side of a TCP connection has acknowledged so far, or -errno where that is not
+ * counted. */
+int64_t ls_net_acknowledged(int fd);
+
+/* The close of that socket will be a reset, so that no client takes what it has got for whole. */
+void ls_net_cut(int fd);
 
 #endif

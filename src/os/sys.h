@@ -73,6 +73,8 @@ int ls_sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 int ls_sys_epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout_ms,
                        const uint64_t *mask);
 
+int ls_sys_eventfd2(unsigned count, int flags);
+
 /* The tids are written where CLONE_PARENT_SETTID and CLONE_CHILD_SETTID ask for it. */
 int ls_sys_clone(unsigned long flags, void *stack, int *parent_tid, int *child_tid,
                  unsigned long tls);

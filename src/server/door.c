@@ -65,7 +65,7 @@ static int accept_one(struct luaserve *s, int listener, struct ls_address *peer)
 {
     int fd;
     do
-        fd = ls_net_accept(listener, peer);
+        fd = ls_net_accept(listener, peer, 0);
     while (fd == -EINTR || fd == -ECONNABORTED || fd == -EPROTO);
     return fd < 0 ? fd : lift(s, fd);
 }

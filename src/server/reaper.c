@@ -13,10 +13,8 @@ enum { DRAIN_BLOCKS = 64 }; /* of 4 KiB, thrown away at one go */
 void ls_reaper_close(struct luaserve *s, uint32_t client)
 {
     struct ls_client *c = &s->clients.all[client];
-    if (c->cut) {
-        const struct linger now = { .l_onoff = 1, .l_linger = 0 };
-        ls_sys_setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    }
+    if (c->cut)
+        ls_net_cut(c->fd);
     if (s->clients.ring[c->entry] == client) {
         ls_fds_clear(&s->fds, c->entry, s->placeholder);
         s->clients.ring[c->entry] = -1;

@@ -240,7 +240,7 @@ _Noreturn void ls_worker_main(struct luaserve *s, uint32_t index, int entry)
     if (w->fd < 0)
         ls_sys_exit_group(LUASERVE_OS);
     become_worker(s, w, ls_clients_slot(&s->clients, index));
-    ls_engine_open(&w->engine, client->number, &client->text);
+    ls_engine_open(&w->engine, client->number, 0, &client->text);
     serve(w);
     if (!w->engine.gone)
         say_all(w);
