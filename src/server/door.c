@@ -6,22 +6,25 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
-#include "server/budgets.h"
 #include "server/server.h"
-#include "server/spawn.h"
 
 enum {
-    ACCEPTS = 32,      /* clients taken at one go, before we look at anything else */
+    TURNED_AWAY = 32,  /* at one go, before we look at anything else */
     PAUSE = 100000,    /* µs without accepting when the system is out of something */
     LEAVING = 1000000, /* µs for an idle client to make room */
     GLANCE = 10000     /* µs until we look again whether somebody can make room */
 };
 
-static int watch(struct luaserve *s, size_t index, int operation)
+static int watch(struct luaserve *s, size_t index)
 {
-    struct epoll_event e = { .events = s->door.open ? EPOLLIN : 0,
+    struct epoll_event e = { .events = EPOLLIN | s->door.house->how,
                              .data.u64 = index << 32 | LS_ABOUT_LISTENER };
-    return ls_sys_epoll_ctl(s->epoll, operation, s->listeners.all[index].fd, &e);
+    return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listeners.all[index].fd, &e);
+}
+
+static int unwatch(struct luaserve *s, size_t index)
+{
+    return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->listeners.all[index].fd, NULL);
 }
 
 static void set_open(struct luaserve *s, bool open)
@@ -29,8 +32,12 @@ static void set_open(struct luaserve *s, bool open)
     if (s->door.open == open)
         return;
     s->door.open = open;
-    for (size_t i = 0; i < s->listeners.count; i++)
-        watch(s, i, EPOLL_CTL_MOD);
+    for (size_t i = 0; i < s->listeners.count; i++) {
+        int err = open ? watch(s, i) : unwatch(s, i);
+        if (err < 0)
+            ls_log(&s->now->log, LS_LOG_ERROR, "cannot listen on %s: %s", s->listeners.all[i].url,
+                   strerror(-err));
+    }
 }
 
 static void shut_for_now(struct luaserve *s, const char *what, int err)
@@ -44,58 +51,41 @@ static void shut_for_now(struct luaserve *s, const char *what, int err)
 static void turn_away(struct luaserve *s, int fd)
 {
     char id[17];
-    ls_request_id(s->now->site.nonce, ++s->clients.served, 1, id);
+    ls_request_id(s->now->site.nonce, s->door.house->number(s), 1, id);
     ls_strangers_turn_away(&s->door.strangers, fd, id, &s->now->log);
 }
 
 /* ---- accepting ---- */
-
-/* Descriptors below the ring's end are inherited by workers: no client may sit there. */
-static int lift(struct luaserve *s, int fd)
-{
-    int lowest = s->fds.ring + LS_FDS_RING;
-    int lifted = fd >= lowest ? fd : ls_fds_move(fd, lowest);
-    if (lifted < 0)
-        ls_sys_close(fd);
-    return lifted;
-}
 
 /* The next one who waits at the listener: its descriptor, -EAGAIN when there is none, or -errno. */
 static int accept_one(struct luaserve *s, int listener, struct ls_address *peer)
 {
     int fd;
     do
-        fd = ls_net_accept(listener, peer, 0);
+        fd = s->door.house->accept(s, listener, peer);
     while (fd == -EINTR || fd == -ECONNABORTED || fd == -EPROTO);
-    return fd < 0 ? fd : lift(s, fd);
-}
-
-static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
-{
-    uint64_t most = s->now->config.processes.per_address;
-    return most > 0 && ls_census_count(&s->door.census, peer) >= most && !ls_budgets_evict(s, peer);
+    return fd;
 }
 
 static void let_in(struct luaserve *s, int fd, const struct ls_address *peer)
 {
-    if (is_crowd(s, peer)) {
+    const struct ls_house *house = s->door.house;
+    if (house->is_crowd(s, peer) && !house->evict(s, peer)) {
         turn_away(s, fd);
         return;
     }
-    int err = ls_spawn(s, fd, peer);
+    int err = house->take(s, fd, peer);
     if (err < 0) {
         turn_away(s, fd);
-        shut_for_now(s, "cannot fork a worker", err);
-        return;
+        shut_for_now(s, house->cannot, err);
     }
-    ls_census_add(&s->door.census, peer);
 }
 
 /* Somebody waits, and there is no room: for how long? Not less than an idle client needs to go. */
 static void begin_wait(struct luaserve *s)
 {
     uint64_t wait = s->now->config.processes.queue_timeout;
-    if (ls_budgets_evict(s, NULL) && wait < LEAVING)
+    if (s->door.house->evict(s, NULL) && wait < LEAVING)
         wait = LEAVING;
     s->door.full_until = ls_clock_us() + wait;
     set_open(s, false);
@@ -106,9 +96,10 @@ void ls_door_answer(struct luaserve *s, uint32_t index)
     struct ls_address peer;
     if (index >= s->listeners.count)
         return;
-    if (s->clients.count == s->clients.max)
+    if (s->door.house->is_full(s))
         begin_wait(s);
-    for (int i = 0; i < ACCEPTS && s->door.open && s->clients.count < s->clients.max; i++) {
+    for (unsigned i = 0; i < s->door.house->accepts && s->door.open && !s->door.house->is_full(s);
+         i++) {
         int fd = accept_one(s, s->listeners.all[index].fd, &peer);
         if (fd == -EAGAIN)
             return;
@@ -124,7 +115,7 @@ static void turn_all_away(struct luaserve *s)
     struct ls_address peer;
     for (size_t i = 0; i < s->listeners.count; i++) {
         int fd = 0;
-        for (int n = 0; n < ACCEPTS && fd >= 0; n++) {
+        for (int n = 0; n < TURNED_AWAY && fd >= 0; n++) {
             fd = accept_one(s, s->listeners.all[i].fd, &peer);
             if (fd >= 0)
                 turn_away(s, fd);
@@ -138,12 +129,12 @@ static uint64_t look_at_queue(struct luaserve *s, uint64_t now)
     struct ls_door *d = &s->door;
     if (d->full_until == 0)
         return 0;
-    if (s->clients.count < s->clients.max) {
+    if (!s->door.house->is_full(s)) {
         d->full_until = 0;
         return 0;
     }
     if (now < d->full_until) {
-        ls_budgets_evict(s, NULL);
+        s->door.house->evict(s, NULL);
         return now + GLANCE;
     }
     turn_all_away(s);
@@ -162,51 +153,28 @@ uint64_t ls_door_look(struct luaserve *s, uint64_t now)
     return ls_clock_sooner(next, d->again);
 }
 
-void ls_door_left(struct luaserve *s, const struct ls_address *address)
-{
-    ls_census_remove(&s->door.census, address);
-}
-
 /* ---- the listeners ---- */
 
-int ls_door_open(struct luaserve *s)
+int ls_door_open(struct luaserve *s, const struct ls_house *house)
 {
-    int err = ls_census_init(&s->door.census, s->clients.max);
-    s->door.open = true;
+    int err = 0;
+    s->door = (struct ls_door) { .house = house, .open = true };
     for (size_t i = 0; i < s->listeners.count && err == 0; i++)
-        err = watch(s, i, EPOLL_CTL_ADD);
+        err = watch(s, i);
     return err;
 }
 
 void ls_door_close(struct luaserve *s)
 {
-    ls_listeners_close(&s->listeners, NULL);
+    set_open(s, false);
     ls_strangers_close(&s->door.strangers);
-    s->door.open = false;
     s->door.full_until = s->door.again = 0;
-}
-
-static void leave(struct luaserve *s, const struct ls_listeners *but)
-{
-    for (size_t i = 0; i < s->listeners.count; i++)
-        if (!ls_listeners_have(but, s->listeners.all[i].fd))
-            ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->listeners.all[i].fd, NULL);
-    ls_listeners_close(&s->listeners, but);
 }
 
 void ls_door_move(struct luaserve *s, const struct ls_listeners *listeners)
 {
-    struct ls_listeners before = s->listeners, now = *listeners;
-    for (size_t i = 0; i < now.count; i++)
-        if (!ls_listeners_have(&before, now.all[i].fd))
-            ls_fds_raise(&now.all[i].fd, s->fds.shared_end);
-    leave(s, &now);
-    s->listeners = now;
-    for (size_t i = 0; i < now.count; i++) {
-        bool known = ls_listeners_have(&before, now.all[i].fd);
-        int err = watch(s, i, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD);
-        if (err < 0)
-            ls_log(&s->now->log, LS_LOG_ERROR, "cannot listen on %s: %s", now.all[i].url,
-                   strerror(-err));
-    }
+    bool open = s->door.open;
+    set_open(s, false);
+    s->listeners = *listeners;
+    set_open(s, open);
 }

@@ -9,27 +9,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/census.h"
 #include "server/listeners.h"
 #include "server/strangers.h"
 
 struct luaserve;
 
+/* Who lives behind it: clients of a supervisor, or of a worker. */
+struct ls_house {
+    uint32_t how;       /* EPOLL* beside EPOLLIN, for the listeners */
+    unsigned accepts;   /* clients taken at one go, before we look at anything else */
+    const char *cannot; /* what the log says when take fails: "cannot fork a worker" */
+    int (*accept)(struct luaserve *s, int listener, struct ls_address *peer);
+    /* Takes the socket over. 0, or -errno with nothing changed. */
+    int (*take)(struct luaserve *s, int fd, const struct ls_address *peer);
+    bool (*is_full)(struct luaserve *s);
+    bool (*is_crowd)(struct luaserve *s, const struct ls_address *peer); /* as many as it may be */
+    /* Makes room, if somebody of that address (NULL: of any) is idle. False: nobody is. */
+    bool (*evict)(struct luaserve *s, const struct ls_address *address);
+    uint64_t (*number)(struct luaserve *s); /* of the next client */
+};
+
 struct ls_door {
+    const struct ls_house *house;
     bool open;           /* the listeners are watched */
     uint64_t again;      /* µs: the system is out of something, shut until then; 0: it is not */
     uint64_t full_until; /* µs: somebody waits until then for room; 0: nobody does */
     struct ls_strangers strangers;
-    struct ls_census census;
 };
 
 /* Opens, and watches s->listeners. 0 or -errno. */
-int ls_door_open(struct luaserve *s);
+int ls_door_open(struct luaserve *s, const struct ls_house *house);
 
-/* For good: nobody comes any more. */
+/* For good: nobody comes any more. The listeners stay as they are. */
 void ls_door_close(struct luaserve *s);
 
-/* From now on the listeners are those, and others that there were are closed. */
+/* From now on s->listeners are those. */
 void ls_door_move(struct luaserve *s, const struct ls_listeners *listeners);
 
 /* Somebody knocks at listener `index`. */
@@ -37,8 +51,5 @@ void ls_door_answer(struct luaserve *s, uint32_t index);
 
 /* Opens or shuts as things are now. When to look again, in µs; 0: no need. */
 uint64_t ls_door_look(struct luaserve *s, uint64_t now);
-
-/* A client of that address is no more. */
-void ls_door_left(struct luaserve *s, const struct ls_address *address);
 
 #endif

@@ -2,8 +2,60 @@
 #include "server/mode.h"
 
 #include "base/clock.h"
+#include "os/sys.h"
 #include "server/budgets.h"
 #include "server/reaper.h"
+#include "server/spawn.h"
+
+/* ---- who gets in ---- */
+
+/* Descriptors below the ring's end are inherited by workers: no client may sit there. */
+static int accept_above(struct luaserve *s, int listener, struct ls_address *peer)
+{
+    int lowest = s->fds.ring + LS_FDS_RING;
+    int fd = ls_net_accept(listener, peer, 0);
+    if (fd < 0 || fd >= lowest)
+        return fd;
+    int lifted = ls_fds_move(fd, lowest);
+    if (lifted < 0)
+        ls_sys_close(fd);
+    return lifted;
+}
+
+static int take(struct luaserve *s, int fd, const struct ls_address *peer)
+{
+    int err = ls_spawn(s, fd, peer);
+    if (err == 0)
+        ls_census_add(&s->census, peer);
+    return err;
+}
+
+static bool is_full(struct luaserve *s)
+{
+    return s->clients.count == s->clients.max;
+}
+
+static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
+{
+    uint64_t most = s->now->config.processes.per_address;
+    return most > 0 && ls_census_count(&s->census, peer) >= most;
+}
+
+static uint64_t number(struct luaserve *s)
+{
+    return ++s->clients.served;
+}
+
+static const struct ls_house house = { .accepts = 32,
+                                       .cannot = "cannot fork a worker",
+                                       .accept = accept_above,
+                                       .take = take,
+                                       .is_full = is_full,
+                                       .is_crowd = is_crowd,
+                                       .evict = ls_budgets_evict,
+                                       .number = number };
+
+/* ---- what the supervisor asks ---- */
 
 static uint32_t slots(const struct ls_config *c)
 {
@@ -13,14 +65,16 @@ static uint32_t slots(const struct ls_config *c)
 static int open_fork(struct luaserve *s)
 {
     int err = ls_clients_init(&s->clients, s->shared->count, s->shared->slots);
+    if (err == 0)
+        err = ls_census_init(&s->census, s->clients.max);
     ls_budgets_measure(s);
-    return err < 0 ? err : ls_door_open(s);
+    return err < 0 ? err : ls_door_open(s, &house);
 }
 
 static void close_fork(struct luaserve *s)
 {
-    ls_door_close(s);
-    ls_census_free(&s->door.census);
+    ls_strangers_close(&s->door.strangers);
+    ls_census_free(&s->census);
     ls_clients_free(&s->clients);
 }
 
@@ -51,9 +105,20 @@ static bool owns(const struct luaserve *s, int pid)
 
 static void renew(struct luaserve *s, const struct ls_listeners *listeners)
 {
-    ls_door_move(s, listeners);
+    struct ls_listeners before = s->listeners, now = *listeners;
+    for (size_t i = 0; i < now.count; i++)
+        if (!ls_listeners_have(&before, now.all[i].fd))
+            ls_fds_raise(&now.all[i].fd, s->fds.shared_end);
+    ls_door_move(s, &now);
+    ls_listeners_close(&before, &now);
     ls_budgets_measure(s);
     ls_budgets_close_idle(s);
+}
+
+static void drain(struct luaserve *s)
+{
+    ls_door_close(s);
+    ls_listeners_close(&s->listeners, NULL);
 }
 
 static void end(struct luaserve *s, const char *why)
@@ -81,7 +146,7 @@ const struct ls_mode ls_mode_fork = { .slots = slots,
                                       .owns = owns,
                                       .ended = ls_reaper_ended,
                                       .renew = renew,
-                                      .drain = ls_door_close,
+                                      .drain = drain,
                                       .end = end,
                                       .clients = clients,
                                       .empty = empty };

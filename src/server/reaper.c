@@ -25,7 +25,7 @@ void ls_reaper_close(struct luaserve *s, uint32_t client)
         ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
     c->linger_until = 0;
     ls_sys_close(c->fd);
-    ls_door_left(s, &c->peer);
+    ls_census_remove(&s->census, &c->peer);
     ls_clients_remove(&s->clients, client);
 }
 

@@ -6,6 +6,7 @@
 
 #include "os/fds.h"
 #include "os/process.h"
+#include "server/census.h"
 #include "server/clients.h"
 #include "server/door.h"
 #include "server/listeners.h"
@@ -34,6 +35,7 @@ struct luaserve {
     bool own_signals;                /* luaserve_handle_signals */
     bool listening;
     struct ls_door door;
+    struct ls_census census;
     volatile sig_atomic_t stop; /* 1: gracefully, 2: at once */
     struct {
         volatile sig_atomic_t reload, reopen;
