@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/slice.h"
 #include "os/crash.h"
 
 enum ls_phase {
@@ -50,7 +51,8 @@ struct ls_slot {
     _Atomic uint64_t begun;    /* the last request whose answer went out in part, to be continued */
     _Atomic uint32_t detached; /* futex: 1 once the worker has a descriptor table of its own */
     int32_t pid;
-    uint64_t client; /* number of this client, from 1; the request id's root */
+    uint64_t client;  /* number of this client, from 1; the request id's root */
+    uint64_t request; /* mode "pool": which of that client's; there the word counts all that run */
     char method[LS_SLOT_METHOD], target[LS_SLOT_TARGET]; /* of the request at hand, cut, NUL */
     uint32_t head_len;
     char head[LS_SLOT_HEAD];   /* the same request's, cut, as it came */
@@ -78,6 +80,10 @@ static inline bool ls_slot_move(struct ls_slot *slot, uint64_t from, uint64_t to
 {
     return atomic_compare_exchange_strong(&slot->word, &from, to);
 }
+
+/* Says which request is at hand. */
+void ls_slot_describe(struct ls_slot *slot, struct ls_slice method, struct ls_slice target,
+                      struct ls_slice head);
 
 static inline const char *ls_phase_name(enum ls_phase phase)
 {

@@ -17,6 +17,13 @@ static struct ls_census_entry who(const struct ls_address *address)
     return e;
 }
 
+uint64_t ls_census_key(const struct ls_address *address)
+{
+    struct ls_census_entry e = who(address);
+    uint64_t key = e.key ^ (uint64_t)e.family << 56;
+    return e.family == 0 ? 0 : key == 0 ? 1 : key;
+}
+
 static uint32_t home(const struct ls_census *c, const struct ls_census_entry *e)
 {
     uint64_t mixed = (e->key ^ e->family) * 0x9e3779b97f4a7c15u; /* Fibonacci hashing */

@@ -21,6 +21,9 @@ uint32_t ls_census_count(const struct ls_census *c, const struct ls_address *add
 void ls_census_add(struct ls_census *c, const struct ls_address *address);
 void ls_census_remove(struct ls_census *c, const struct ls_address *address);
 
+/* The same for the same address, and hardly ever for another; 0: not counted. */
+uint64_t ls_census_key(const struct ls_address *address);
+
 /* Do the two count as one? */
 bool ls_census_same(const struct ls_address *a, const struct ls_address *b);
 

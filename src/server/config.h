@@ -14,9 +14,9 @@
 #include "http/mime.h"
 #include "server/sandbox.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 43, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 44, LS_CONFIG_MIMES = 200 };
 
-enum ls_config_mode { LS_MODE_FORK };
+enum ls_config_mode { LS_MODE_FORK, LS_MODE_POOL };
 
 struct ls_config {
     char *file; /* the config file read last; NULL if none */
@@ -41,6 +41,7 @@ struct ls_config {
 
     struct {
         enum ls_config_mode mode;
+        uint64_t workers;                  /* of mode "pool"; 0: one for each core */
         uint64_t max_clients, per_address; /* per_address 0: as many */
         uint64_t queue_timeout;            /* µs */
         bool core_dumps;

@@ -60,6 +60,16 @@ static void append_head(struct ls_buffer *out, struct ls_slice head)
     }
 }
 
+/* What follows the first line. */
+static void append_more(struct ls_buffer *out, const struct ls_slot *slot,
+                        const struct ls_death *death)
+{
+    size_t head = slot->head_len < LS_SLOT_HEAD ? slot->head_len : LS_SLOT_HEAD;
+    append_usage(out, &death->usage);
+    append_head(out, (struct ls_slice) { slot->head, head });
+    ls_buffer_byte(out, '\0');
+}
+
 void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
                   const char *told)
 {
@@ -68,18 +78,47 @@ void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *de
     enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
     struct ls_buffer cause = { 0 }, more = { 0 };
     char id[17], peer[LS_ADDRESS_TEXT];
-    size_t head = slot->head_len < LS_SLOT_HEAD ? slot->head_len : LS_SLOT_HEAD;
     ls_incident_id(s, client, id);
     ls_address_text(&c->peer, peer);
     append_cause(&cause, slot, death->status);
     ls_buffer_byte(&cause, '\0');
-    append_usage(&more, &death->usage);
-    append_head(&more, (struct ls_slice) { slot->head, head });
-    ls_buffer_byte(&more, '\0');
+    append_more(&more, slot, death);
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
                  "%s %s %.*s %.*s: worker %d died: %s; phase %s; %s", id, peer, LS_SLOT_METHOD,
                  slot->method, LS_SLOT_TARGET, slot->target, c->pid, cause.failed ? "?" : cause.at,
                  ls_phase_name(phase), told);
     ls_buffer_free(&cause);
+    ls_buffer_free(&more);
+}
+
+/* The request whose handler ran, if one did. */
+static void append_request(struct ls_buffer *out, const struct luaserve *s,
+                           const struct ls_slot *slot)
+{
+    char id[17];
+    ls_request_id(s->now->site.nonce, slot->client, slot->request, id);
+    ls_buffer_printf(out, "%s %.*s %.*s: ", id, LS_SLOT_METHOD, slot->method, LS_SLOT_TARGET,
+                     slot->target);
+}
+
+void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death *death)
+{
+    const struct ls_pool_place *p = &s->pool.places[place];
+    struct ls_slot *slot = &s->shared->slots[place];
+    struct ls_buffer text = { 0 }, more = { 0 };
+    if (ls_slot_phase(atomic_load(&slot->word)) == LS_PHASE_HANDLER)
+        append_request(&text, s, slot);
+    else
+        slot->head_len = 0;
+    ls_buffer_printf(&text, "worker %d died: ", p->pid);
+    if (p->why)
+        ls_buffer_printf(&text, "%s: ", p->why);
+    append_cause(&text, slot, death->status);
+    ls_buffer_byte(&text, '\0');
+    append_more(&more, slot, death);
+    ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
+                 "%s; with it went %u clients", text.failed ? "?" : text.at,
+                 atomic_load(&s->pool.shared->counts[place]));
+    ls_buffer_free(&text);
     ls_buffer_free(&more);
 }

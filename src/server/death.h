@@ -17,4 +17,7 @@ struct ls_death {
 void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
                   const char *told);
 
+/* The same for the worker of mode "pool" at that place, and all its clients. */
+void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death *death);
+
 #endif

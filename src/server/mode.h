@@ -38,5 +38,6 @@ struct ls_mode {
 };
 
 extern const struct ls_mode ls_mode_fork; /* a process for every client */
+extern const struct ls_mode ls_mode_pool; /* a few processes for all */
 
 #endif

@@ -11,6 +11,7 @@
 #include "server/door.h"
 #include "server/listeners.h"
 #include "server/mode.h"
+#include "server/pool.h"
 #include "server/recipe.h"
 #include "server/reload.h"
 #include "server/service.h"
@@ -36,6 +37,7 @@ struct luaserve {
     bool listening;
     struct ls_door door;
     struct ls_census census;
+    struct ls_pool pool;
     volatile sig_atomic_t stop; /* 1: gracefully, 2: at once */
     struct {
         volatile sig_atomic_t reload, reopen;

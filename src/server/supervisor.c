@@ -105,7 +105,7 @@ static void do_what_was_asked(struct luaserve *s)
 static void loop(struct luaserve *s, uint64_t waiting)
 {
     struct epoll_event events[EVENTS];
-    uint64_t next = 0, now = ls_clock_us();
+    uint64_t now = ls_clock_us(), next = s->mode->look(s, now);
     while (!drained(s, now)) {
         int timeout = timeout_ms(s, now, next);
         int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout, &waiting);
@@ -202,7 +202,7 @@ static int prepare(struct luaserve *s, uint64_t mask)
     return 0;
 }
 
-static void close_ring(struct luaserve *s)
+void ls_supervisor_leave(struct luaserve *s)
 {
     while (s->fds.filled_count > 0)
         ls_sys_close(s->fds.filled[--s->fds.filled_count]);
@@ -222,7 +222,7 @@ int ls_supervisor_run(struct luaserve *s)
     struct ls_signals before;
     if (s->own_signals)
         mask |= bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1);
-    s->mode = &ls_mode_fork;
+    s->mode = s->now->config.processes.mode == LS_MODE_POOL ? &ls_mode_pool : &ls_mode_fork;
     ls_process_take_signals(&before);
     int err = prepare(s, mask);
     if (err == 0)
@@ -231,7 +231,7 @@ int ls_supervisor_run(struct luaserve *s)
     ls_listeners_close(&s->listeners, NULL);
     s->listening = false;
     s->mode->close(s);
-    close_ring(s);
+    ls_supervisor_leave(s);
     ls_generation_share(s->now, NULL, 0);
     ls_shared_unmap(&s->shared);
     ls_process_restore_signals(&before);

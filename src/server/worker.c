@@ -2,30 +2,20 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "exchange/answer.h"
 #include "lua/handler.h"
 #include "lua/interrupt.h"
-#include "os/fault.h"
 #include "os/sys.h"
+#include "server/confine.h"
+#include "server/pause.h"
 #include "server/server.h"
 #include "server/transfer.h"
 
 /* ---- the slot ---- */
-
-static void copy_cut(char *to, size_t size, struct ls_slice text)
-{
-    size_t len = text.len < size ? text.len : size - 1;
-    memcpy(to, text.at, len);
-    to[len] = '\0';
-}
 
 /* What the slot says of a request is not to be taken for the next one's. */
 static void forget_request(struct ls_worker *w)
@@ -39,10 +29,9 @@ static void describe_request(struct ls_worker *w, const struct ls_engine *e)
     if (w->described == e->seq || !e->in.at)
         return;
     w->described = e->seq;
-    copy_cut(w->slot->method, LS_SLOT_METHOD, ls_span_slice(e->in.at, e->head.method_token));
-    copy_cut(w->slot->target, LS_SLOT_TARGET, ls_span_slice(e->in.at, e->head.target));
-    w->slot->head_len = (uint32_t)(e->in.head < LS_SLOT_HEAD ? e->in.head : LS_SLOT_HEAD);
-    memcpy(w->slot->head, e->in.at, w->slot->head_len);
+    ls_slot_describe(w->slot, ls_span_slice(e->in.at, e->head.method_token),
+                     ls_span_slice(e->in.at, e->head.target),
+                     (struct ls_slice) { e->in.at, e->in.head });
 }
 
 /* Whole answers alone are promised: not a stream, not a 100 Continue. */
@@ -82,25 +71,10 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
 
 /* ---- meeting needs ---- */
 
-/* With the interrupt blocked up to the wait itself, none can slip in between. */
-static int wait_until(struct ls_worker *w, uint64_t until)
+static int pause_until(struct ls_worker *w, uint64_t until)
 {
-    const uint64_t blocked = 1ull << (LS_INTERRUPT_SIGNAL - 1), open = 0;
-    int err = 0;
-    ls_sys_rt_sigprocmask(SIG_BLOCK, &blocked, NULL);
-    uint64_t now = ls_clock_us();
-    if (w->lua->interrupted) {
-        err = -EINTR;
-    } else if (now < until) {
-        struct timespec left = { (time_t)((until - now) / 1000000),
-                                 (long)((until - now) % 1000000 * 1000) };
-        struct pollfd client = { .fd = w->engine.streaming ? w->fd : -1 };
-        err = ls_sys_ppoll(&client, 1, &left, &open);
-        if (err > 0) /* POLLERR or POLLHUP: nobody is left to write to */
-            err = -EPIPE;
-    }
-    ls_sys_rt_sigprocmask(SIG_UNBLOCK, &blocked, NULL);
-    return err;
+    int err = ls_pause(w->lua, w->engine.streaming ? w->fd : -1, 0, until);
+    return err > 0 ? -EPIPE : err; /* nobody is left to write to */
 }
 
 static void say_all(struct ls_worker *w)
@@ -140,7 +114,7 @@ static int meet(struct ls_worker *w, const struct ls_need *need)
     case LS_NEED_OUTPUT:
         return meet_output(w);
     case LS_NEED_TIME:
-        return wait_until(w, need->until);
+        return pause_until(w, need->until);
     case LS_NEED_END:
     default:
         return 0;
@@ -185,37 +159,17 @@ static void quit(void *ctx, int status)
     ls_process_exit(status);
 }
 
-/* What goes for the whole process, and for every program that it starts. */
-static void limit(const struct ls_config *c, int client)
-{
-    ls_process_limit(RLIMIT_NOFILE, (uint64_t)client + c->limits.descriptors);
-    if (c->limits.process_memory > 0)
-        ls_process_limit(RLIMIT_DATA, c->limits.process_memory);
-    if (!c->processes.core_dumps)
-        ls_process_limit(RLIMIT_CORE, 0);
-    ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
 static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slot *slot)
 {
     atomic_store(&slot->detached, 1);
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
-    ls_fault_become(LS_FAULT_WORKER);
-    ls_sys_setpgid(0, 0);
-    ls_sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* without its supervisor it has no clock */
-    if (ls_sys_getppid() != w->supervisor)
-        ls_sys_exit_group(LUASERVE_OS);
+    ls_confine(s->now, w->supervisor, (uint64_t)w->fd + s->now->config.limits.descriptors);
     w->slot = slot;
     w->word = atomic_load(&slot->word);
-    limit(&s->now->config, w->fd);
     ls_lua_serve(w->lua, quit, w);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_crash_watch(w->crash_stack, &slot->crash);
-    ls_process_worker_signals();
-    if (s->now->sandbox && ls_sandbox_enter(s->now->sandbox) < 0) {
-        snprintf(slot->cause, sizeof slot->cause, "its sandbox cannot be entered");
-        ls_sys_exit_group(LUASERVE_OS);
-    }
+    ls_confine_finish(s->now, slot);
 }
 
 static void serve(struct ls_worker *w)

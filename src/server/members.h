@@ -1,0 +1,45 @@
+/* The clients of one pool worker: a table that grows, and for each the time at which something is due. */
+#ifndef LS_SERVER_MEMBERS_H
+#define LS_SERVER_MEMBERS_H
+
+#include "exchange/engine.h"
+
+struct ls_seat; /* an engine, and what goes with it */
+
+struct ls_member {
+    int fd;                  /* -1: free */
+    bool readable, writable; /* as far as we know; a call says it better */
+    bool hung_up;            /* the end of its input is there, or near */
+    bool watched;            /* for input … */
+    bool watched_out;        /* … and for output */
+    bool queued;             /* to be served again soon */
+    bool said_all;           /* SHUT_WR is done */
+    struct ls_seat *seat;    /* NULL: it waits between two requests, and needs none */
+    uint64_t number, seq;    /* of the client, and of its last request */
+    struct ls_peer peer;
+};
+
+struct ls_members {
+    struct ls_member *all;
+    uint64_t *due;   /* µs: together, since they are looked through; 0: never */
+    uint32_t *free;  /* indexes, the first free_count */
+    uint32_t *queue; /* indexes of those that are queued */
+    uint32_t count, cap, free_count, queued;
+    uint64_t next; /* µs: nothing is due before; 0: nothing at all */
+};
+
+/* Its index, with nothing known of it but the socket; or -ENOMEM. */
+int64_t ls_members_add(struct ls_members *m, int fd);
+void ls_members_remove(struct ls_members *m, uint32_t index);
+void ls_members_free(struct ls_members *m);
+
+void ls_members_enqueue(struct ls_members *m, uint32_t index);
+
+/* When something is due for it; 0: never. */
+void ls_members_set_due(struct ls_members *m, uint32_t index, uint64_t at);
+
+/* Calls `late` for everyone for whom something is due. It may remove that one, or set another time. */
+void ls_members_look(struct ls_members *m, uint64_t now, void (*late)(void *ctx, uint32_t index),
+                     void *ctx);
+
+#endif

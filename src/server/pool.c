@@ -1,0 +1,62 @@
+#include "server/pool.h"
+
+#include <sys/mman.h>
+
+#include "os/sys.h"
+
+static size_t size_of(uint32_t max)
+{
+    return sizeof(struct ls_pool_shared) + (size_t)LS_POOL_PLACES * max * sizeof(uint64_t);
+}
+
+/* Most of it is never touched, and then is no memory. */
+int ls_pool_map(struct ls_pool_shared **shared, uint32_t max)
+{
+    void *at = ls_sys_mmap(NULL, size_of(max), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int err = ls_sys_bad(at);
+    *shared = err < 0 ? NULL : at;
+    if (err == 0)
+        (*shared)->max = max;
+    return err;
+}
+
+void ls_pool_unmap(struct ls_pool_shared **shared)
+{
+    if (*shared)
+        ls_sys_munmap(*shared, size_of((*shared)->max));
+    *shared = NULL;
+}
+
+uint32_t ls_pool_count(const struct ls_pool_shared *shared)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < LS_POOL_PLACES; i++)
+        count += atomic_load_explicit(&shared->counts[i], memory_order_relaxed);
+    return count;
+}
+
+uint32_t ls_pool_count_key(const struct ls_pool_shared *shared, uint64_t key)
+{
+    uint32_t count = 0;
+    for (uint32_t place = 0; place < LS_POOL_PLACES; place++) {
+        const _Atomic uint64_t *keys = &shared->keys[(size_t)place * shared->max];
+        uint32_t top = atomic_load(&shared->tops[place]);
+        for (uint32_t i = 0; i < top; i++)
+            count += atomic_load_explicit(&keys[i], memory_order_relaxed) == key;
+    }
+    return count;
+}
+
+void ls_pool_clear(struct ls_pool_shared *shared, uint32_t place)
+{
+    atomic_store(&shared->tops[place], 0);
+    atomic_store(&shared->counts[place], 0);
+}
+
+void ls_pool_ring(int bell)
+{
+    const uint64_t once = 1;
+    if (bell >= 0)
+        ls_sys_write(bell, &once, sizeof once);
+}

@@ -1,0 +1,134 @@
+#include "server/poolhouse.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#include "os/sys.h"
+#include "server/server.h"
+
+static struct ls_poolworker *self(struct luaserve *s)
+{
+    return &s->pool.worker;
+}
+
+static void count(struct ls_poolworker *w, uint32_t clients)
+{
+    atomic_store(&w->shared->counts[w->place], clients);
+}
+
+static int accept_free(struct luaserve *s, int listener, struct ls_address *peer)
+{
+    (void)s;
+    return ls_net_accept(listener, peer, SOCK_NONBLOCK);
+}
+
+static void describe(struct ls_member *m, const struct ls_address *peer)
+{
+    char text[LS_ADDRESS_TEXT];
+    ls_address_ip(peer, text);
+    snprintf(m->peer.ip, sizeof m->peer.ip, "%.*s", (int)sizeof m->peer.ip - 1, text);
+    m->peer.port = ls_address_port(peer);
+}
+
+static uint64_t number(struct luaserve *s)
+{
+    return atomic_fetch_add(&self(s)->shared->numbers, 1) + 1;
+}
+
+/* Its address, where the others look for it. */
+static void register_key(struct ls_poolworker *w, uint32_t index, uint64_t key)
+{
+    atomic_store(&ls_pool_keys(w->shared, w->place)[index], key);
+    if (atomic_load(&w->shared->tops[w->place]) <= index)
+        atomic_store(&w->shared->tops[w->place], index + 1);
+}
+
+static int take(struct luaserve *s, int fd, const struct ls_address *peer)
+{
+    struct ls_poolworker *w = self(s);
+    int64_t index = ls_members_add(&w->members, fd);
+    if (index < 0)
+        return (int)index;
+    struct ls_member *m = &w->members.all[index];
+    m->number = number(s);
+    m->readable = m->writable = true; /* what came with the connection is there already, often */
+    describe(m, peer);
+    count(w, w->members.count);
+    if (s->now->config.processes.per_address > 0)
+        register_key(w, (uint32_t)index, ls_census_key(peer));
+    ls_members_enqueue(&w->members, (uint32_t)index);
+    if (s->now->log.level <= LS_LOG_DEBUG)
+        ls_log(&s->now->log, LS_LOG_DEBUG, "new connection from %s:%u: worker %d", m->peer.ip,
+               m->peer.port, ls_sys_getpid());
+    return 0;
+}
+
+/* Two that are at the last place together both leave it free. */
+static bool is_full(struct luaserve *s)
+{
+    struct ls_poolworker *w = self(s);
+    count(w, w->members.count + 1);
+    bool full = ls_pool_count(w->shared) > w->shared->max;
+    count(w, w->members.count);
+    return full;
+}
+
+static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
+{
+    uint64_t most = s->now->config.processes.per_address, key = ls_census_key(peer);
+    return most > 0 && key != 0 && ls_pool_count_key(self(s)->shared, key) >= most;
+}
+
+/* The one that has waited longest between two requests; those whose socket has something to say are not
+ * idle. -1: there is none. */
+static int64_t longest_idle(struct ls_poolworker *w, uint64_t key)
+{
+    int64_t longest = -1;
+    for (uint32_t i = 0; i < w->members.cap; i++) {
+        const struct ls_member *m = &w->members.all[i];
+        if (m->fd < 0 || m->seat || m->queued || m->readable ||
+            (key != 0 && atomic_load(&ls_pool_keys(w->shared, w->place)[i]) != key))
+            continue;
+        if (longest < 0 || w->members.due[i] < w->members.due[longest])
+            longest = i;
+    }
+    return longest;
+}
+
+static bool evict(struct luaserve *s, const struct ls_address *address)
+{
+    struct ls_poolworker *w = self(s);
+    int64_t idle = longest_idle(w, address ? ls_census_key(address) : 0);
+    if (idle >= 0 && ls_poolworker_close_idle(w, (uint32_t)idle))
+        return true;
+    if (!address && atomic_exchange(&w->shared->wanted, 1) == 0)
+        ls_pool_ring(s->pool.bell);
+    return false;
+}
+
+void ls_poolhouse_make_room(struct ls_poolworker *w)
+{
+    int64_t idle = atomic_load(&w->shared->wanted) ? longest_idle(w, 0) : -1;
+    if (idle >= 0 && atomic_exchange(&w->shared->wanted, 0) == 1)
+        ls_poolworker_close_idle(w, (uint32_t)idle); /* or not: whoever wants it asks again */
+}
+
+void ls_poolhouse_left(struct ls_poolworker *w, uint32_t member)
+{
+    if (w->server->now->config.processes.per_address > 0)
+        atomic_store(&ls_pool_keys(w->shared, w->place)[member], 0);
+    ls_members_remove(&w->members, member);
+    count(w, w->members.count);
+}
+
+/* A few at a time, so that another worker that has nothing to do gets its share. */
+const struct ls_house ls_poolhouse = { .how = EPOLLEXCLUSIVE,
+                                       .accepts = 4,
+                                       .cannot = "cannot serve a client",
+                                       .accept = accept_free,
+                                       .take = take,
+                                       .is_full = is_full,
+                                       .is_crowd = is_crowd,
+                                       .evict = evict,
+                                       .number = number };

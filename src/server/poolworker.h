@@ -1,0 +1,54 @@
+/* The worker of mode "pool": one process, many clients. The driver of the engine that waits for all of
+ * them at once, with epoll, and leaves a handler that waits. */
+#ifndef LS_SERVER_POOLWORKER_H
+#define LS_SERVER_POOLWORKER_H
+
+#include "base/buffer.h"
+#include "exchange/engine.h"
+#include "lua/state.h"
+#include "server/members.h"
+#include "server/sending.h"
+
+struct luaserve;
+struct ls_pool_shared;
+
+/* An engine, for as long as a client is at a request. */
+struct ls_seat {
+    struct ls_engine engine; /* first: the driver knows the seat by it */
+    struct ls_need need;
+    uint32_t member;
+    uint64_t deadline; /* µs: of its phase; 0: none */
+    struct ls_sending sending;
+    struct ls_seat *next; /* that is free */
+};
+
+struct ls_poolworker {
+    struct ls_driver driver; /* first: the engine knows the worker by it */
+    struct luaserve *server;
+    const struct ls_site *site;
+    struct ls_lua *lua;
+    struct ls_pool_shared *shared;
+    uint32_t place;
+    struct ls_slot *slot;
+    uint64_t word;           /* what we last wrote to the slot */
+    uint64_t runs;           /* of handlers, from one wait to the next: the word's number */
+    struct ls_seat *running; /* whose handler runs; NULL: none */
+    struct ls_members members;
+    struct ls_seat *free; /* the one that was used last is used next: it is in the caches */
+    int supervisor;       /* our parent's pid */
+    bool retired;
+    struct ls_crash_stack *crash_stack;
+    struct ls_buffer
+        last_words[2]; /* whole answers, 500 and 503, in which ids and the date are to be
+                                       replaced */
+};
+
+/* Ends the connection of a client that waits between two requests. False: it has just asked for
+ * something. */
+bool ls_poolworker_close_idle(struct ls_poolworker *w, uint32_t member);
+
+/* In the child: serves whoever comes to s->listeners until its generation is an old one, and ends the
+ * process. */
+_Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place);
+
+#endif
