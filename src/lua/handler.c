@@ -189,11 +189,19 @@ static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
 
 /* ---- from outside ---- */
 
+/* A coroutine that a hook has ended calls no hook any more (Lua 5.4's allowhook stays as it was). */
+static void leave_thread(struct ls_lua *lua, struct ls_call *call)
+{
+    luaL_unref(lua->L, LUA_REGISTRYINDEX, call->thread_ref);
+    call->thread = NULL;
+}
+
 static void over(struct ls_lua *lua, struct ls_engine *e)
 {
     struct ls_call *call = e->handler;
     ls_request_end(call);
-    ls_interrupt_over(lua, call->thread);
+    if (ls_interrupt_over(lua, call->thread))
+        leave_thread(lua, call);
     lua->current = NULL;
     fflush(stdout);
 }
@@ -226,28 +234,31 @@ static int new_thread(lua_State *L)
     return 0;
 }
 
-static struct ls_call *new_call(struct ls_lua *lua)
+/* The connection's call, with a coroutine. NULL: memory is short. */
+static struct ls_call *call_for(struct ls_lua *lua, struct ls_engine *e)
 {
-    struct ls_call *call = calloc(1, sizeof *call);
+    struct ls_call *call = e->handler;
     if (!call)
-        return NULL;
+        call = e->handler = calloc(1, sizeof *call);
+    if (!call || call->thread)
+        return call;
     lua_pushcfunction(lua->L, new_thread);
     lua_pushlightuserdata(lua->L, call);
     if (lua_pcall(lua->L, 1, 0, 0) == LUA_OK)
         return call;
     lua_pop(lua->L, 1);
-    free(call);
+    call->thread = NULL; /* made, perhaps, but nobody holds it */
     return NULL;
 }
 
 static enum ls_ran start(void *ctx, struct ls_engine *e, int handler)
 {
     struct ls_lua *lua = ctx;
-    if (!e->handler && !(e->handler = new_call(lua))) {
+    struct ls_call *call = call_for(lua, e);
+    if (!call) {
         ls_answer_refuse(e, 503);
         return LS_RAN_DONE;
     }
-    struct ls_call *call = e->handler;
     call->handler = handler;
     call->next = call->returned = false;
     ls_lua_allow(lua, e->limits.memory);
@@ -285,7 +296,8 @@ void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e)
     struct ls_call *call = e->handler;
     if (!call)
         return;
-    luaL_unref(lua->L, LUA_REGISTRYINDEX, call->thread_ref);
+    if (call->thread)
+        leave_thread(lua, call);
     lua_pushnil(lua->L);
     lua_rawsetp(lua->L, LUA_REGISTRYINDEX, call); /* its key is there, or nil is no new one */
     free(call);

@@ -18,7 +18,6 @@
 #include "server/supervisor.h"
 
 enum {
-    YOUNG = 10000000,        /* µs: whoever dies younger than that may do so again at once */
     FIRST_PAUSE = 100000,    /* µs before another one is started; doubled each time … */
     LONGEST_PAUSE = 5000000, /* … up to this */
     RESOLUTION = 10000       /* µs: how often we look at most */
@@ -183,15 +182,16 @@ static bool owns(const struct luaserve *s, int pid)
     return place_of(s, pid) >= 0;
 }
 
-static void delay_next(struct luaserve *s, const struct ls_pool_place *p)
+/* One that died before it ran anything may do so again at once; for what handlers do, nobody else is to
+ * wait. */
+static void delay_next(struct luaserve *s, bool useless)
 {
-    uint64_t now = ls_clock_us(), pause = FIRST_PAUSE;
-    if (now > p->started + YOUNG)
-        s->pool.failures = 0;
+    uint64_t pause = FIRST_PAUSE;
+    s->pool.failures = useless ? s->pool.failures + 1 : 0;
     for (unsigned i = 1; i < s->pool.failures && pause < LONGEST_PAUSE; i++)
         pause *= 2;
-    if (s->pool.failures++ > 0)
-        s->pool.restart_at = now + (pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE);
+    if (useless)
+        s->pool.restart_at = ls_clock_us() + (pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE);
 }
 
 static void ended(struct luaserve *s, int pid, const struct ls_death *death)
@@ -202,7 +202,7 @@ static void ended(struct luaserve *s, int pid, const struct ls_death *death)
     if (!well)
         ls_death_log_pool(s, (uint32_t)index, death);
     if (!well && is_current(s, p))
-        delay_next(s, p);
+        delay_next(s, atomic_load(&s->shared->slots[index].word) == 0);
     ls_pool_clear(s->pool.shared, (uint32_t)index);
     *p = (struct ls_pool_place) { .pid = 0 };
 }

@@ -34,7 +34,7 @@ struct ls_pool {
         struct ls_watch watch;
     } places[LS_POOL_PLACES];
     uint32_t workers;    /* that there are to be */
-    unsigned failures;   /* workers that died young, one after another … */
+    unsigned failures;   /* workers that died before they ran anything, one after another … */
     uint64_t restart_at; /* … and, in µs, when the next one may be started; 0: at once */
     int bell; /* an eventfd that wakes all workers of the generation, to look here; -1: none */
     struct ls_poolworker worker; /* of the child, once it is one */

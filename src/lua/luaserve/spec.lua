@@ -160,6 +160,16 @@ local function binary_of(options)
   return installed or error("no luaserve here or on PATH: set LUASERVE to where it is", 5)
 end
 
+--- The processes.mode of servers whose configuration names none: the environment's LUASERVE_MODE, or
+--- "fork". The same specs can so be run against both.
+M.mode = os.getenv "LUASERVE_MODE" or "fork"
+
+local function config_says_mode(options)
+  local config = options.config
+  if type(config) == "string" then return not os.getenv "LUASERVE_MODE" end
+  return config and type(config.processes) == "table" and config.processes.mode ~= nil
+end
+
 local function command_of(options, dir, config)
   local words = { "cd", quote(dir), "&&", "exec", "env" }
   local function add(word) words[#words + 1] = quote(word) end
@@ -171,6 +181,7 @@ local function command_of(options, dir, config)
   if not alone then
     add(config)
     for _, word in ipairs(overrides(options)) do add(word) end
+    if not config_says_mode(options) then add("--set=processes.mode=" .. M.mode) end
   end
   for _, word in ipairs(arguments) do add(word) end
   return table.concat(words, " ") .. " >" .. quote(dir .. "/stdout") .. " 2>" .. quote(dir .. "/stderr")
