@@ -1,61 +1,306 @@
-#!/bin/sh
-# Requests a second of the server, beside a pure assembly one that forks the same way and parses
-# nothing: run.sh BIN NULL. Interleaved rounds on loopback, one thread of wrk; the medians, and
-# the machine's busy time less wrk's in microseconds a request.
-set -eu
+#!/usr/bin/env bash
+# The servers of bench/peers beside each other: rates, CPU and latency, over loopback, with wrk.
+#
+#   bench/run.sh LUASERVE BUILT [RESULTS.md]     from the root of the repo; BUILT has the null servers
+#   bench/run.sh --smoke LUASERVE BUILT          each work once: only whether all is answered right
+#
+# ROUNDS (3), EACH (3 seconds), WORKS and SERVERS (shell patterns, several with blanks between)
+# choose what is done. In a work each round asks every server once, so that what else the machine
+# does meets all alike, and ratios are taken within a round. raw.tsv beside RESULTS.md keeps what
+# was measured; bench/report.lua makes tables and plot of it. Smoke ends with "N passed, N failed".
+set -euo pipefail
 
-bin=$1 null=$2 rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-3}
-command -v wrk > /dev/null || { echo "bench: needs wrk (apt-get install wrk)"; exit 1; }
-work=$(mktemp -d)
-pids=''
-cleanup() {
-  for pid in $pids; do kill "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
+# name, kind (what a server must be able to do), clients, path, arguments of bench/load.lua
+all_works='
+hello-1      hello  1    /hello
+hello-32     hello  32   /hello
+hello-256    hello  256  /hello
+hello-1000   hello  1000 /hello
+hello-close  close  32   /hello
+half-load    hello  128  /hello
+file-1k      file   32   /1k.bin
+file-100k    file   32   /100k.bin
+file-100m    file   4    /100m.bin
+echo-1k      echo   32   /echo    post 1024
+echo-100k    echo   32   /echo    post 102400'
 
-mkfifo "$work/ready"
-"$bin" --host 127.0.0.1 --port 0 --scripts scripts --www www --set log.level=warn > "$work/ready" &
-pids=$!
-read -r line < "$work/ready"
-ours=${line##*:}
-# The null servers take their port as an argument: two free ones, found by binding port 0.
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-keep=$(free_port) close=$(free_port)
-"$null" "$keep" & pids="$pids $!"
-"$null" "$close" close & pids="$pids $!"
-until curl -s -o "$work/page" "http://127.0.0.1:$close/" && curl -s -o "$work/page" "http://127.0.0.1:$keep/"; do :; done
+peak_clients=32   # half-load is half of what a server does for so many
+beside_pause=0.6  # ms that a client takes beside its pause: the answer, wrk's timer of whole ms
+start_deadline=20 # seconds
+stop_deadline=3
 
-busy() { awk '/^cpu /{ print $2 + $3 + $4 + $7 + $8 }' /proc/stat; } # ticks of 10 ms
-
-# measure NAME WRK-ARGUMENTS...: a line "NAME RATE CPU-US ERRORS".
-measure() {
-  name=$1; shift
-  before=$(busy)
-  /usr/bin/env time -f '%U %S' -o "$work/time" wrk -t1 "-d${seconds}s" "$@" > "$work/wrk"
-  after=$(busy)
-  awk -v name="$name" -v ticks="$((after - before))" -v spent="$(tr ' ' '+' < "$work/time" | bc)" '
-    /requests in/ { requests = $1 } /^Requests\/sec/ { rate = $2 }
-    /Socket errors|Non-2xx/ { errors = errors " " $0 }
-    END { printf "%s %.0f %.1f%s\n", name, rate, (ticks * 10000 - spent * 1000000) / requests,
-          errors ? " errors:" errors : "" }' "$work/wrk" >> "$work/lines"
+fail() {
+  echo "bench: $*" >&2
+  exit 1
 }
 
-round=0
-while [ "$round" -lt "$rounds" ]; do
-  for clients in 32 256; do
-    measure "null-keep-alive-$clients" "-c$clients" "http://127.0.0.1:$keep/hello"
-    measure "luaserve-keep-alive-$clients" "-c$clients" "http://127.0.0.1:$ours/hello"
-  done
-  measure null-connection-each -c32 "http://127.0.0.1:$close/hello"
-  measure luaserve-connection-each -c32 -H 'Connection: close' "http://127.0.0.1:$ours/hello"
-  measure luaserve-file-keep-alive-32 -c32 "http://127.0.0.1:$ours/index.html"
-  round=$((round + 1))
+smoke=
+if [[ ${1-} == --smoke ]]; then smoke=yes && shift; fi
+if (($# < 2 || $# > 3)); then
+  echo "usage: bench/run.sh [--smoke] LUASERVE BUILT [RESULTS.md]" >&2
+  exit 64
+fi
+luaserve=$(realpath "$1") built=$(realpath "$2") results=${3:-$built/results.md}
+raw=$(dirname "$results")/raw.tsv
+rounds=${ROUNDS:-3} each=${EACH:-3}
+read -ra works_wanted <<< "${WORKS:-*}"
+read -ra servers_wanted <<< "${SERVERS:-*}"
+if [[ -n $smoke ]]; then rounds=1 each=1; fi
+for tool in wrk curl lua5.4; do
+  command -v "$tool" > /dev/null || fail "needs $tool: ./spec/deps.sh bench installs it"
 done
+ulimit -n "$(ulimit -Hn)"
 
-sort -k1,1 -k2,2n "$work/lines" | awk '
-  { rate[$1, ++n[$1]] = $2; cpu[$1, n[$1]] = $3; if (NF > 3) bad[$1] = $0 }
-  END { for (name in n) { m = int((n[name] + 1) / 2)
-          printf "%-30s %8d requests/s  %6.1f us CPU a request %s\n", name, rate[name, m], cpu[name, m],
-                 bad[name] } }' | sort
+declare -A pids=() ports=() # of the servers that run
+work=$(mktemp -d)
+www=$work/www
+trap 'stop_all; rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# matches NAME PATTERN...
+matches() {
+  local name=$1 pattern
+  shift
+  for pattern in "$@"; do
+    # shellcheck disable=SC2053 # a pattern
+    if [[ $name == $pattern ]]; then return 0; fi
+  done
+  return 1
+}
+
+# of_peer NAME COMMAND...: COMMAND with what bench/peers/NAME.sh defines, in a subshell.
+of_peer() (
+  # shellcheck source=/dev/null
+  source "bench/peers/$1.sh"
+  shift
+  "$@"
+)
+
+show() { echo "${!1}"; }
+
+# The peers that are wanted and there, into `servers`; says which are not there.
+find_servers() {
+  local file name needs
+  servers=()
+  for file in bench/peers/*.sh; do
+    name=$(basename "$file" .sh)
+    if ! matches "$name" "${servers_wanted[@]}"; then continue; fi
+    needs=$(of_peer "$name" show needs)
+    if of_peer "$name" installed; then
+      servers+=("$name")
+    elif [[ -n $needs ]]; then
+      echo "skipped $name: needs $needs (./spec/deps.sh bench)"
+    else
+      echo "skipped $name: $luaserve and $built do not have it"
+    fi
+  done
+  ((${#servers[@]} > 0)) || fail "no server to measure"
+}
+
+make_files() {
+  chmod 755 "$work" # some servers become another user
+  mkdir "$www"
+  head -c 1K /dev/urandom > "$www/1k.bin"
+  head -c 100K /dev/urandom > "$www/100k.bin"
+  head -c 100M /dev/urandom > "$www/100m.bin"
+}
+
+free_port() {
+  lua5.4 -e 'local s = assert(require("socket").bind("127.0.0.1", 0))
+             print((select(2, s:getsockname())))'
+}
+
+# serve NAME: does not return. Its folder is its working directory.
+serve() {
+  folder=$work/$1
+  rm -rf "$folder"
+  mkdir "$folder"
+  exec < /dev/null > "$folder/output" 2>&1
+  # shellcheck source=/dev/null
+  source "bench/peers/$1.sh"
+  cd "$folder"
+  serve
+}
+
+# start NAME: in a process group of its own, so that what it forks can be ended with it, and ^C
+# ends the servers by stop_all alone.
+start() {
+  local name=$1 deadline=$((SECONDS + start_deadline))
+  port=$(free_port)
+  set -m
+  (serve "$name") &
+  set +m
+  pids[$name]=$! ports[$name]=$port
+  until curl -s -o "$work/page" -m 5 -H 'Connection: close' "http://127.0.0.1:$port$path"; do
+    if ! kill -0 "${pids[$name]}" 2> /dev/null || ((SECONDS >= deadline)); then
+      echo "$name does not start:" >&2
+      tail -n 5 "$work/$name/output" "$work/$name"/error.log >&2 2> /dev/null || :
+      return 1
+    fi
+    sleep 0.05
+  done
+}
+
+stop() {
+  local pid=${pids[$1]} deadline=$((SECONDS + stop_deadline))
+  unset "pids[$1]"
+  kill "$pid" 2> /dev/null || :
+  while kill -0 "$pid" 2> /dev/null && ((SECONDS < deadline)); do sleep 0.02; done
+  kill -KILL -- "-$pid" 2> /dev/null || : # what of its group is left
+  wait "$pid" 2> /dev/null || :
+}
+
+stop_all() {
+  local name
+  for name in "${!pids[@]}"; do stop "$name"; done
+}
+
+# expected: the file with the body that the work's answers have.
+make_expected() {
+  expected=$work/expected
+  case $kind in
+    file) expected=$www$path ;;
+    echo) head -c "${load_args[1]}" /dev/zero | tr '\0' x > "$expected" ;;
+    *) printf '<h1>Hello, World!</h1>' > "$expected" ;;
+  esac
+}
+
+# answers_right NAME
+answers_right() {
+  local args=() status
+  if [[ $kind == echo ]]; then args=(-H 'Expect:' --data-binary "@$expected"); fi
+  if [[ $kind == close ]]; then args=(-H 'Connection: close'); fi
+  status=$(curl -s -m 20 -o "$work/page" -w '%{http_code}' "${args[@]}" \
+    "http://127.0.0.1:${ports[$1]}$path") || :
+  if [[ $status == 200 ]] && cmp -s "$work/page" "$expected"; then return 0; fi
+  echo "$1 answers $path with status $status and $(wc -c < "$work/page") bytes," \
+    "not 200 and $(wc -c < "$expected")" >&2
+  return 1
+}
+
+# Microseconds that the machine has been busy, all its processes together.
+busy() {
+  local user nice system irq softirq
+  read -r _ user nice system _ _ irq softirq _ < /proc/stat
+  echo $(((user + nice + system + irq + softirq) * 1000000 / ticks))
+}
+
+# load NAME CLIENTS [ARGUMENTS of load.lua]: sets requests seconds bytes p50 p99 errors, and cpu:
+# microseconds that the machine was busy with anything but the load generator.
+load() {
+  local name=$1 clients=$2 before after args=() spent TIMEFORMAT='%U %S'
+  shift 2
+  if [[ $kind == close ]]; then args=(-H 'Connection: close'); fi
+  before=$(busy)
+  { time wrk -t1 "-c$clients" "-d${each}s" --timeout 30s "${args[@]}" -s bench/load.lua \
+    "http://127.0.0.1:${ports[$name]}$path" -- "$@" > "$work/wrk" 2>&1; } 2> "$work/time" || :
+  after=$(busy)
+  spent=$(awk '{ printf "%.0f", ($1 + $2) * 1000000 }' "$work/time")
+  cpu=$((after - before - spent))
+  IFS=$'\t' read -r requests seconds bytes p50 p99 errors < <(sed -n 's/^load\t//p' "$work/wrk") || {
+    cat "$work/wrk" >&2
+    return 1
+  }
+}
+
+# pause_for PEAK CLIENTS: milliseconds between the requests of each, for half of PEAK in all.
+pause_for() {
+  awk -v peak="$1" -v clients="$2" -v beside="$beside_pause" 'BEGIN {
+    pause = 2000 * clients / (peak + 1) - beside
+    print pause > 0 ? pause : 0 }'
+}
+
+# measure ROUND NAME: a line of raw.tsv. Each server's half load is half of what it has just done.
+measure() {
+  local peak=- args=("${load_args[@]}")
+  if [[ $work_name == half-load ]]; then
+    load "$2" "$peak_clients" || return 1
+    peak=$(awk "BEGIN { printf \"%.0f\", $requests / $seconds }")
+    args=(pause "$(pause_for "$peak" "$clients")")
+  fi
+  load "$2" "$clients" "${args[@]}" || return 1
+  printf '%s\t' "$1" "$work_name" "$2" "$requests" "$seconds" "$bytes" "$cpu" "$p50" "$p99" "$errors" \
+    >> "$raw"
+  echo "$peak" >> "$raw"
+}
+
+# Those of `servers` that can do what the work is.
+find_able() {
+  local name can
+  able=()
+  for name in "${servers[@]}"; do
+    can=" $(of_peer "$name" show can) "
+    if [[ $can == *" $kind "* ]]; then able+=("$name"); fi
+  done
+}
+
+# What was measured where: comments at the head of raw.tsv.
+describe() {
+  local name needs
+  echo "# date $(date -u +%Y-%m-%d)"
+  echo "# machine $(nproc) cores of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)," \
+    "Linux $(uname -r)"
+  echo "# rounds $rounds of $each s"
+  for name in "${servers[@]}"; do
+    needs=$(of_peer "$name" show needs)
+    if [[ -n $needs ]] && command -v dpkg-query > /dev/null; then
+      # shellcheck disable=SC2086 # a list of words
+      echo "# server $name $(dpkg-query -W -f '${Package} ${Version} ' $needs 2> /dev/null || :)"
+    fi
+  done
+  printf 'round\twork\tserver\trequests\tseconds\tbytes\tcpu_us\tp50_us\tp99_us\terrors\tpeak\n'
+}
+
+# The work that work_name, kind, clients, path and load_args say, by all servers that can.
+compare() {
+  local name round
+  for name in "${able[@]}"; do
+    if ! { start "$name" && answers_right "$name"; }; then fail "stopped at $work_name of $name"; fi
+  done
+  for ((round = 1; round <= rounds; round++)); do
+    for name in "${able[@]}"; do
+      measure "$round" "$name" || fail "no result of wrk for $work_name of $name"
+    done
+  done
+  stop_all
+  echo "measured $work_name: ${able[*]}"
+}
+
+# The same once, one server after the other, counting in `passed` and `failed`. How fast is no
+# question here, not even whether 100 MB come through in time.
+try() {
+  local name
+  for name in "${able[@]}"; do
+    requests=no errors=no
+    if start "$name" && answers_right "$name" && measure 1 "$name" && ((errors == 0 && bytes > 0)); then
+      passed=$((passed + 1))
+      echo "ok $work_name of $name"
+    else
+      failed=$((failed + 1))
+      echo "FAILED $work_name of $name: $errors errors, $requests requests"
+    fi
+    if [[ -n ${pids[$name]-} ]]; then stop "$name"; fi
+  done
+}
+
+ticks=$(getconf CLK_TCK) passed=0 failed=0
+find_servers
+make_files
+mkdir -p "$(dirname "$results")"
+if [[ -n $smoke ]]; then raw=$work/raw.tsv; fi
+describe > "$raw"
+while read -r work_name kind clients path args <&3; do
+  if [[ -z $work_name ]] || ! matches "$work_name" "${works_wanted[@]}"; then continue; fi
+  read -ra load_args <<< "$args"
+  find_able
+  make_expected
+  if [[ -n $smoke ]]; then try; else compare; fi
+done 3<<< "$all_works"
+
+if [[ -n $smoke ]]; then
+  echo "$passed passed, $failed failed"
+  ((failed == 0 && passed > 0))
+else
+  lua5.4 bench/report.lua "$raw" "$results" "${results%.md}.svg"
+fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of what the build and the tests need (Debian and its relatives).
 #
-#   spec/deps.sh [build] [test] [fuzz] [deep]      without an argument build and test
+#   spec/deps.sh [build] [test] [fuzz] [deep] [bench]      without an argument build and test
 #
 # Says what it installs and why; says nothing when nothing is missing. Without the right to
 # install it names what is missing and exits 1.
@@ -31,6 +31,17 @@ test  clang-format     checks how the C is formatted
 deep  valgrind         the C tests once more
 deep  wrk              load, for the benchmark
 deep  slowhttptest     attacks by slowness
+bench wrk              load, for the benchmark
+bench curl             looks whether all servers answer the same
+bench lua5.4           medians, tables, plot
+bench lua-socket       finds free ports
+bench nginx-light      what luaserve is measured beside: files
+bench libnginx-mod-http-lua  and LuaJIT in nginx
+bench lighttpd         the same: files
+bench lighttpd-modules-lua   and Lua in lighttpd
+bench h2o              the same: files
+bench busybox          the same: files, a process for each connection
+bench apache2-bin      the same: files and Lua, a process for each client
 fuzz  clang            compiles the fuzz targets
 fuzz  libclang-rt-dev  libFuzzer and the sanitizers
 LIST
