@@ -50,8 +50,8 @@ LIST
 [ $# -gt 0 ] || set -- build test
 for group in "$@"; do
   case $group in
-    build | test | fuzz | deep) ;;
-    *) echo "usage: spec/deps.sh [build] [test] [fuzz] [deep]" >&2; exit 64 ;;
+    build | test | fuzz | deep | bench) ;;
+    *) echo "usage: spec/deps.sh [build] [test] [fuzz] [deep] [bench]" >&2; exit 64 ;;
   esac
 done
 
@@ -102,5 +102,27 @@ install() {
   $as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get -qq -y --no-install-recommends install $missing > /dev/null
 }
+
+# Servers that come for the benchmark are not to serve by themselves, neither now nor after a boot.
+# One that was there before is left as it is.
+services=
+for name in $missing; do
+  case $name in
+    nginx-light) command -v nginx > /dev/null || services="$services nginx" ;;
+    lighttpd | h2o) services="$services $name" ;;
+  esac
+done
+policy=/usr/sbin/policy-rc.d
+if [ -n "$services" ] && [ ! -e "$policy" ]; then
+  trap '$as_root rm -f "$policy"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" > /dev/null
+  $as_root chmod 755 "$policy"
+fi
 # The package lists may be absent or old: they are fetched when it does not go without.
 install 2> /dev/null || { $as_root apt-get -qq update && install; }
+if [ -n "$services" ] && [ -d /run/systemd/system ]; then
+  # shellcheck disable=SC2086 # a list of words
+  $as_root systemctl -q disable $services
+fi
