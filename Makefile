@@ -37,9 +37,8 @@ UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/un
            $(FUZZ:%=$(BUILD)/unit/fuzz_%_test)
 C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all help deps run test unit spec lint format layers asan fuzz clean conformance valgrind bench \
-        bench-report bench-smoke \
-        clients slow soak check-all
+.PHONY: all help deps run test unit spec lint format layers asan fuzz clean conformance valgrind clients \
+        slow soak check-all
 
 all: $(BIN)
 
@@ -119,31 +118,7 @@ layers: ## no file includes upwards (design: base os http exchange lua server)
 format: ## clang-format over all C
 	clang-format -i $(C_FILES)
 
-# Not in BUILD, which lint looks at: these may enter the kernel by themselves.
-build/bench/null: bench/null.asm asm/abi.inc asm/nr.inc
-	@mkdir -p $(@D)
-	$(call SAY,NASM,$<)$(NASM) $(NFLAGS) -o $@.o $< && ld -z noexecstack -o $@ $@.o
-
-build/bench/null_epoll: bench/null_epoll.c $(BUILD)/libluaserve.a
-	@mkdir -p $(@D)
-	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libluaserve.a
-
-build/bench/parser: bench/parser.c spec/unit/naive_head.h $(BUILD)/libluaserve.a
-	@mkdir -p $(@D)
-	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit $(CFLAGS) -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS)
-
-BENCH_NULLS := build/bench/null build/bench/null_epoll
-RESULTS ?= build/bench/results.md
-
-bench: all $(BENCH_NULLS) build/bench/parser ## the parser; all servers there are, beside each other: ROUNDS EACH WORKS SERVERS RESULTS
-	@build/bench/parser
-	@./bench/run.sh ./$(BIN) build/bench $(RESULTS)
-
-bench-report: ## the tables and the plot once more, of what the last `make bench` measured
-	@lua5.4 bench/report.lua $(dir $(RESULTS))raw.tsv $(RESULTS) $(RESULTS:.md=.svg)
-
-bench-smoke: all $(BENCH_NULLS) ## whether the benchmark's servers answer all its works right
-	@./bench/run.sh --smoke ./$(BIN) build/bench
+include bench/rules.mk
 
 conformance: all ## HTTP cases from public suites: make conformance CASES=dir
 	@./spec/conformance.sh ./$(BIN) "$(CASES)"

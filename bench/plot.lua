@@ -1,4 +1,5 @@
--- The results as an SVG: for each work the rates of all servers, and beside them their CPU.
+-- The results as an SVG: for each work the rates of all servers (at half load how long the slowest
+-- answers take), and beside them their CPU.
 local M = {}
 
 local width, names, gap = 960, 120, 24 -- of the picture, the servers' names, between the columns
@@ -10,7 +11,7 @@ local style = [[
 text { font: 12px sans-serif; fill: #222 }
 .work { font-weight: bold }
 .title { font-size: 15px; font-weight: bold }
-.note { fill: #666 }
+.note { fill: #666; font-weight: normal }
 .fork { fill: #d9480f } .pool { fill: #f08c00 } .null { fill: #adb5bd } .peer { fill: #4c78a8 }
 ]]
 
@@ -42,20 +43,26 @@ local function bars(out, x, y, work, value)
   end
 end
 
+-- What the left column shows: the rate, where servers may be as fast as they can.
+local function measure_of(work)
+  if work[1].share then return "p99 in ms", function(server) return server.p99 end end
+  if work.bulk then return "MB/s", function(server) return server.rate * work.bulk / 1e6 end end
+  return "requests/s", function(server) return server.rate end
+end
+
 local function plot(out, y, work, title)
-  local left = gap + names
-  element(out, '<text class="work" x="%d" y="%.1f">%s</text>', gap, y + 14, title)
-  element(out, '<text class="note" x="%.1f" y="%.1f">%s</text>', left + column * 0.55, y + 14,
-    work.bulk and "MB/s" or "requests/s")
-  element(out, '<text class="note" x="%.1f" y="%.1f">CPU µs a request</text>', left + column + gap, y + 14)
+  local left, right = gap + names, gap + names + column + gap
+  local unit, value = measure_of(work)
+  element(out, '<text class="work" x="%d" y="%.1f">%s<tspan class="note" dx="8">%s</tspan></text>',
+    gap, y + 14, title, unit)
+  element(out, '<text class="note" x="%.1f" y="%.1f">CPU µs a request</text>', right, y + 14)
   y = y + 22
   for i, server in ipairs(work) do
     element(out, '<text x="%d" y="%.1f" text-anchor="end">%s</text>', left - 8,
       y + (i - 1) * row + bar - 2, server.name)
   end
-  local scale = (work.bulk or 1e6) / 1e6
-  bars(out, left, y, work, function(server) return server.rate * scale end)
-  bars(out, left + column + gap, y, work, function(server) return math.max(server.cpu, 0) end)
+  bars(out, left, y, work, value)
+  bars(out, right, y, work, function(server) return math.max(server.cpu, 0) end)
 end
 
 --- The picture.
@@ -68,7 +75,7 @@ function M.svg(works, titles)
     plot(out, y, work, titles[work.name] or work.name)
     y = y + head + #work * row
   end
-  local title = '<text class="title" x="%d" y="24">Rates (longer is better) and CPU (shorter is better)</text>'
+  local title = '<text class="title" x="%d" y="24">Rates (longer is better), latency and CPU (shorter is better)</text>'
   return table.concat({
     ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.0f" width="%d" height="%.0f">')
       :format(width, y + gap, width, y + gap),

@@ -13,7 +13,7 @@ local titles = {
   ["hello-256"] = "Lua answer of 22 bytes, keep-alive, 256 clients",
   ["hello-1000"] = "Lua answer of 22 bytes, keep-alive, 1000 clients",
   ["hello-close"] = "Lua answer of 22 bytes, a connection each, 32 at once",
-  ["half-load"] = "Lua answer of 22 bytes at half of the server's own peak, 128 clients",
+  ["half-load"] = "Lua answer of 22 bytes at half of the server's own peak, 256 clients",
   ["file-1k"] = "File of 1 KB, keep-alive, 32 clients",
   ["file-100k"] = "File of 100 KB, keep-alive, 32 clients",
   ["file-100m"] = "File of 100 MB, 4 clients",
@@ -104,7 +104,7 @@ local function markdown(rows)
     out[#out + 1] = "| " .. table.concat(line, " | ") .. " |"
     if i == 1 then out[#out + 1] = "| --- |" .. (" ---: |"):rep(#line - 1) end
   end
-  return table.concat(out, "\n") .. "\n"
+  return table.concat(out, "\n")
 end
 
 local function save(path, text)
@@ -126,6 +126,6 @@ for _, work in ipairs(works) do
   io.write(plain(rows))
   page[#page + 1] = ("\n## %s\n\n%s"):format(title, markdown(rows))
 end
-save(table_path, table.concat(page, "\n"))
+save(table_path, table.concat(page, "\n") .. "\n")
 save(plot_path, plot.svg(works, titles))
 print(("\n%s and %s"):format(table_path, plot_path))

@@ -17,7 +17,7 @@ hello-32     hello  32   /hello
 hello-256    hello  256  /hello
 hello-1000   hello  1000 /hello
 hello-close  close  32   /hello
-half-load    hello  128  /hello
+half-load    hello  256  /hello
 file-1k      file   32   /1k.bin
 file-100k    file   32   /100k.bin
 file-100m    file   4    /100m.bin
@@ -28,6 +28,7 @@ peak_clients=32   # half-load is half of what a server does for so many
 beside_pause=0.6  # ms that a client takes beside its pause: the answer, wrk's timer of whole ms
 start_deadline=20 # seconds
 stop_deadline=3
+quiet=10 # percent that other processes may be busy before a warning
 
 fail() {
   echo "bench: $*" >&2
@@ -208,7 +209,7 @@ load() {
 pause_for() {
   awk -v peak="$1" -v clients="$2" -v beside="$beside_pause" 'BEGIN {
     pause = 2000 * clients / (peak + 1) - beside
-    print pause > 0 ? pause : 0 }'
+    print (pause > 0 ? pause : 0) }'
 }
 
 # measure ROUND NAME: a line of raw.tsv. Each server's half load is half of what it has just done.
@@ -235,18 +236,33 @@ find_able() {
   done
 }
 
+# Percent of the machine that is busy with something else; a warning when that is much: it counts as
+# the servers' CPU.
+busy_before() {
+  local before after percent
+  before=$(busy)
+  sleep 1
+  after=$(busy)
+  percent=$(((after - before) / (10000 * $(nproc))))
+  if ((percent > quiet)); then
+    echo "bench: others keep the machine busy ($percent %): CPU is overstated, rates are less sure" >&2
+  fi
+  echo "$percent"
+}
+
 # What was measured where: comments at the head of raw.tsv.
 describe() {
   local name needs
-  echo "# date $(date -u +%Y-%m-%d)"
-  echo "# machine $(nproc) cores of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)," \
+  echo "# date: $(date -u +%Y-%m-%d)"
+  echo "# machine: $(nproc) cores of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)," \
     "Linux $(uname -r)"
-  echo "# rounds $rounds of $each s"
+  echo "# rounds: $rounds of $each s"
+  if [[ -z $smoke ]]; then echo "# others: $(busy_before) % of the machine busy before the first round"; fi
   for name in "${servers[@]}"; do
     needs=$(of_peer "$name" show needs)
     if [[ -n $needs ]] && command -v dpkg-query > /dev/null; then
       # shellcheck disable=SC2086 # a list of words
-      echo "# server $name $(dpkg-query -W -f '${Package} ${Version} ' $needs 2> /dev/null || :)"
+      echo "# server $name:$(dpkg-query -W -f ' ${Package} ${Version}' $needs 2> /dev/null || :)"
     fi
   done
   printf 'round\twork\tserver\trequests\tseconds\tbytes\tcpu_us\tp50_us\tp99_us\terrors\tpeak\n'
@@ -272,13 +288,13 @@ compare() {
 try() {
   local name
   for name in "${able[@]}"; do
-    requests=no errors=no
+    requests='' errors=''
     if start "$name" && answers_right "$name" && measure 1 "$name" && ((errors == 0 && bytes > 0)); then
       passed=$((passed + 1))
       echo "ok $work_name of $name"
     else
       failed=$((failed + 1))
-      echo "FAILED $work_name of $name: $errors errors, $requests requests"
+      echo "FAILED $work_name of $name: ${errors:-no} errors, ${requests:-no} requests"
     fi
     if [[ -n ${pids[$name]-} ]]; then stop "$name"; fi
   done

@@ -1,7 +1,8 @@
 # h2o: files alone (Debian's is built without a Lua).
 #
-# Fair: a thread a core, no access log, no upgrade of connections, idle time without a bound. It
-# keeps files open and listens with the largest backlog by itself.
+# Fair: a thread a core, no access log (there is none unless asked for), no upgrade of connections,
+# idle time as long as for the others. It listens with the largest backlog by itself, and has no
+# other setting of speed for files.
 # shellcheck shell=bash disable=SC2034,SC2154 # bench/run.sh sets and reads these
 needs='h2o'
 can='file'

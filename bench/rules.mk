@@ -1,0 +1,29 @@
+# The benchmark: docs/bench.md.
+
+RESULTS     ?= build/bench/results.md
+BENCH_NULLS := build/bench/null build/bench/null_epoll
+
+.PHONY: bench bench-report bench-smoke
+
+# What `make bench` builds stands in build/bench: lint looks at BUILD, and null.asm may enter the kernel.
+build/bench/null: bench/null.asm asm/abi.inc asm/nr.inc
+	@mkdir -p $(@D)
+	$(call SAY,NASM,$<)$(NASM) $(NFLAGS) -o $@.o $< && ld -z noexecstack -o $@ $@.o
+
+build/bench/null_epoll: bench/null_epoll.c $(BUILD)/libluaserve.a
+	@mkdir -p $(@D)
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libluaserve.a
+
+build/bench/parser: bench/parser.c spec/unit/naive_head.h $(BUILD)/libluaserve.a
+	@mkdir -p $(@D)
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit $(CFLAGS) -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS)
+
+bench: all $(BENCH_NULLS) build/bench/parser ## the parser; then luaserve beside other servers (docs/bench.md)
+	@build/bench/parser
+	@./bench/run.sh ./$(BIN) build/bench $(RESULTS)
+
+bench-report: ## the tables and the plot once more, of what the last `make bench` measured
+	@lua5.4 bench/report.lua $(dir $(RESULTS))raw.tsv $(RESULTS) $(RESULTS:.md=.svg)
+
+bench-smoke: all $(BENCH_NULLS) ## whether the benchmark's servers answer all its works right
+	@./bench/run.sh --smoke ./$(BIN) build/bench
