@@ -50,7 +50,7 @@ if [[ -n $smoke ]]; then rounds=1 each=1; fi
 for tool in wrk curl lua5.4; do
   command -v "$tool" > /dev/null || fail "needs $tool: ./spec/deps.sh bench installs it"
 done
-ulimit -n "$(ulimit -Hn)"
+ulimit -Sn 8192 2> /dev/null || ulimit -Sn "$(ulimit -Hn)"
 
 declare -A pids=() ports=() # of the servers that run
 work=$(mktemp -d)
@@ -96,7 +96,7 @@ find_servers() {
       echo "skipped $name: $luaserve and $built do not have it"
     fi
   done
-  ((${#servers[@]} > 0)) || fail "no server to measure"
+  ((${#servers[@]} > 0)) || fail "no such server is there"
 }
 
 make_files() {
@@ -157,7 +157,7 @@ stop_all() {
   for name in "${!pids[@]}"; do stop "$name"; done
 }
 
-# expected: the file with the body that the work's answers have.
+# Sets expected: the file with the body that the work's answers have.
 make_expected() {
   expected=$work/expected
   case $kind in
@@ -175,8 +175,8 @@ answers_right() {
   status=$(curl -s -m 20 -o "$work/page" -w '%{http_code}' "${args[@]}" \
     "http://127.0.0.1:${ports[$1]}$path") || :
   if [[ $status == 200 ]] && cmp -s "$work/page" "$expected"; then return 0; fi
-  echo "$1 answers $path with status $status and $(wc -c < "$work/page") bytes," \
-    "not 200 and $(wc -c < "$expected")" >&2
+  echo "$1 answers $path with status $status and $(wc -c < "$work/page") bytes, which are not the" \
+    "$(wc -c < "$expected") that it should" >&2
   return 1
 }
 
@@ -300,7 +300,7 @@ try() {
   done
 }
 
-ticks=$(getconf CLK_TCK) passed=0 failed=0
+ticks=$(getconf CLK_TCK) passed=0 failed=0 found=''
 find_servers
 make_files
 mkdir -p "$(dirname "$results")"
@@ -309,10 +309,12 @@ describe > "$raw"
 while read -r work_name kind clients path args <&3; do
   if [[ -z $work_name ]] || ! matches "$work_name" "${works_wanted[@]}"; then continue; fi
   read -ra load_args <<< "$args"
+  found=yes
   find_able
   make_expected
   if [[ -n $smoke ]]; then try; else compare; fi
 done 3<<< "$all_works"
+[[ -n $found ]] || fail "no work has such a name"
 
 if [[ -n $smoke ]]; then
   echo "$passed passed, $failed failed"

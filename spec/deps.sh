@@ -28,8 +28,8 @@ test  curl             a second opinion on HTTP
 test  strace           the specs that look at syscalls
 test  procps           pgrep: the specs that count processes
 test  clang-format     checks how the C is formatted
+test  wrk              load, for whether the benchmark works
 deep  valgrind         the C tests once more
-deep  wrk              load, for the benchmark
 deep  slowhttptest     attacks by slowness
 bench wrk              load, for the benchmark
 bench curl             looks whether all servers answer the same
