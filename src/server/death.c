@@ -110,10 +110,12 @@ void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death
         append_request(&text, s, slot);
     else
         slot->head_len = 0;
-    ls_buffer_printf(&text, "worker %d died: ", p->pid);
-    if (p->why)
-        ls_buffer_printf(&text, "%s: ", p->why);
-    append_cause(&text, slot, death->status);
+    if (p->why) {
+        ls_buffer_printf(&text, "%s (worker %d)", p->why, p->pid);
+    } else {
+        ls_buffer_printf(&text, "worker %d died: ", p->pid);
+        append_cause(&text, slot, death->status);
+    }
     ls_buffer_byte(&text, '\0');
     append_more(&more, slot, death);
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,

@@ -116,7 +116,7 @@ static void oldest_goes(struct luaserve *s, uint64_t now)
             oldest = p;
     }
     if (oldest)
-        end_worker(oldest, "is of an old generation, and there are too many of those: ended", now);
+        end_worker(oldest, "is of an old generation, and there are too many of those: killed", now);
 }
 
 /* When to look again; 0: all are there. */
@@ -154,7 +154,7 @@ static uint64_t look_at(struct luaserve *s, int index, uint64_t now)
     uint64_t next = ls_watch_look(&p->watch, slot, p->pid, &s->pool.worker, word, deadline, now);
     if (next > now)
         return next;
-    end_worker(p, "handler did not end when interrupted: ended", now);
+    end_worker(p, "handler did not end when interrupted: killed", now);
     return p->kill_at;
 }
 
