@@ -163,7 +163,7 @@ describe("a reload", function()
       app:get("/die", function(req)
         app.log.info("id " .. req.id)
         while not io.open(req.query.go) do app.sleep("5ms") end
-        os.execute "kill -KILL $PPID"
+        os.execute "kill -SEGV $PPID"
         app.sleep(5)
       end)
     ]] } }

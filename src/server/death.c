@@ -120,7 +120,7 @@ void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death
     append_more(&more, slot, death);
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
                  "%s; with it went %u clients", text.failed ? "?" : text.at,
-                 atomic_load(&s->pool.shared->counts[place]));
+                 atomic_load(&s->pool.shared->crowds[place].count));
     ls_buffer_free(&text);
     ls_buffer_free(&more);
 }

@@ -13,6 +13,7 @@ struct ls_member {
     bool watched;            /* for input … */
     bool watched_out;        /* … and for output */
     bool queued;             /* to be served again soon */
+    bool idle;               /* see ls_poolhouse_set_idle */
     bool said_all;           /* SHUT_WR is done */
     struct ls_seat *seat;    /* NULL: it waits between two requests, and needs none */
     uint64_t number, seq;    /* of the client, and of its last request */

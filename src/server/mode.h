@@ -11,6 +11,7 @@ struct ls_death;
 struct ls_listeners;
 
 struct ls_mode {
+    const char *name;
     uint32_t (*slots)(const struct ls_config *c); /* in shared memory */
 
     /* Clients come in from now on, s->listeners being open. 0 or -errno. */
@@ -39,5 +40,7 @@ struct ls_mode {
 
 extern const struct ls_mode ls_mode_fork; /* a process for every client */
 extern const struct ls_mode ls_mode_pool; /* a few processes for all */
+
+const struct ls_mode *ls_mode_of(const struct ls_config *c);
 
 #endif

@@ -138,7 +138,8 @@ static bool empty(const struct luaserve *s)
     return s->clients.count == 0;
 }
 
-const struct ls_mode ls_mode_fork = { .slots = slots,
+const struct ls_mode ls_mode_fork = { .name = "fork",
+                                      .slots = slots,
                                       .open = open_fork,
                                       .close = close_fork,
                                       .event = event,

@@ -226,7 +226,7 @@ static void take_bell_down(struct luaserve *s)
 static int open_pool(struct luaserve *s)
 {
     s->pool = (struct ls_pool) { .bell = -1 };
-    int err = ls_pool_map(&s->pool.shared, (uint32_t)s->now->config.processes.max_clients);
+    int err = ls_pool_map(&s->pool.shared, s->max_clients);
     count_workers(s);
     ls_budgets_measure(s);
     return err < 0 ? err : hang_bell(s);
@@ -294,7 +294,8 @@ static bool empty(const struct luaserve *s)
     return true;
 }
 
-const struct ls_mode ls_mode_pool = { .slots = slots,
+const struct ls_mode ls_mode_pool = { .name = "pool",
+                                      .slots = slots,
                                       .open = open_pool,
                                       .close = close_pool,
                                       .look = look,

@@ -30,18 +30,26 @@ void ls_pool_unmap(struct ls_pool_shared **shared)
 
 uint32_t ls_pool_count(const struct ls_pool_shared *shared)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < LS_POOL_PLACES; i++)
-        count += atomic_load_explicit(&shared->counts[i], memory_order_relaxed);
+    uint32_t count = 0, used = atomic_load(&shared->used);
+    for (uint32_t i = 0; i < used; i++)
+        count += atomic_load_explicit(&shared->crowds[i].count, memory_order_relaxed);
     return count;
+}
+
+bool ls_pool_idle_elsewhere(const struct ls_pool_shared *shared, uint32_t place)
+{
+    for (uint32_t i = 0; i < atomic_load(&shared->used); i++)
+        if (i != place && atomic_load(&shared->crowds[i].idle) > 0)
+            return true;
+    return false;
 }
 
 uint32_t ls_pool_count_key(const struct ls_pool_shared *shared, uint64_t key)
 {
     uint32_t count = 0;
-    for (uint32_t place = 0; place < LS_POOL_PLACES; place++) {
+    for (uint32_t place = 0; place < atomic_load(&shared->used); place++) {
         const _Atomic uint64_t *keys = &shared->keys[(size_t)place * shared->max];
-        uint32_t top = atomic_load(&shared->tops[place]);
+        uint32_t top = atomic_load(&shared->crowds[place].top);
         for (uint32_t i = 0; i < top; i++)
             count += atomic_load_explicit(&keys[i], memory_order_relaxed) == key;
     }
@@ -50,8 +58,12 @@ uint32_t ls_pool_count_key(const struct ls_pool_shared *shared, uint64_t key)
 
 void ls_pool_clear(struct ls_pool_shared *shared, uint32_t place)
 {
-    atomic_store(&shared->tops[place], 0);
-    atomic_store(&shared->counts[place], 0);
+    struct ls_pool_crowd *crowd = &shared->crowds[place];
+    atomic_store(&crowd->top, 0);
+    atomic_store(&crowd->idle, 0);
+    atomic_store(&crowd->count, 0);
+    if (atomic_load(&shared->used) <= place)
+        atomic_store(&shared->used, place + 1);
 }
 
 void ls_pool_ring(int bell)

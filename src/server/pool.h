@@ -5,6 +5,7 @@
 #ifndef LS_SERVER_POOL_H
 #define LS_SERVER_POOL_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "os/net.h"
@@ -14,13 +15,18 @@
 enum { LS_POOL_PLACES = 64 }; /* for workers, those of older generations that still serve too */
 
 struct ls_pool_shared {
+    struct ls_pool_crowd {                  /* of one worker; alone in its cache line */
+        alignas(64) _Atomic uint32_t count; /* clients … */
+        _Atomic uint32_t
+            idle; /* … of which these wait, and for nothing but another request or the end */
+        _Atomic uint32_t top; /* how many of its keys to look at */
+    } crowds[LS_POOL_PLACES];
     _Atomic uint64_t numbers;     /* clients so far */
     _Atomic uint64_t drain_until; /* µs: when even the last answer has to be out; 0: no end */
     _Atomic uint32_t wanted;      /* 1: somebody waits for room, whoever is idle may go */
-    _Atomic uint32_t counts[LS_POOL_PLACES]; /* clients of each */
-    _Atomic uint32_t tops[LS_POOL_PLACES];   /* how many of its keys to look at */
-    uint32_t max;                            /* clients, and keys of a place */
-    _Atomic uint64_t keys[]; /* the addresses of each one's clients (ls_census_key); 0: none */
+    _Atomic uint32_t used;        /* places that were ever taken: the first ones */
+    uint32_t max;                 /* clients, and keys of a place */
+    _Atomic uint64_t keys[];      /* the addresses of each one's clients (ls_census_key); 0: none */
 };
 
 struct ls_pool {
@@ -44,7 +50,8 @@ struct ls_pool {
 int ls_pool_map(struct ls_pool_shared **shared, uint32_t max);
 void ls_pool_unmap(struct ls_pool_shared **shared);
 
-uint32_t ls_pool_count(const struct ls_pool_shared *shared);                   /* all clients */
+uint32_t ls_pool_count(const struct ls_pool_shared *shared); /* all clients */
+bool ls_pool_idle_elsewhere(const struct ls_pool_shared *shared, uint32_t place);
 uint32_t ls_pool_count_key(const struct ls_pool_shared *shared, uint64_t key); /* of that address */
 
 /* Nobody is at that place any more. */

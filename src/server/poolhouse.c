@@ -14,7 +14,7 @@ static struct ls_poolworker *self(struct luaserve *s)
 
 static void count(struct ls_poolworker *w, uint32_t clients)
 {
-    atomic_store(&w->shared->counts[w->place], clients);
+    atomic_store(&w->shared->crowds[w->place].count, clients);
 }
 
 static int accept_free(struct luaserve *s, int listener, struct ls_address *peer)
@@ -40,8 +40,8 @@ static uint64_t number(struct luaserve *s)
 static void register_key(struct ls_poolworker *w, uint32_t index, uint64_t key)
 {
     atomic_store(&ls_pool_keys(w->shared, w->place)[index], key);
-    if (atomic_load(&w->shared->tops[w->place]) <= index)
-        atomic_store(&w->shared->tops[w->place], index + 1);
+    if (atomic_load(&w->shared->crowds[w->place].top) <= index)
+        atomic_store(&w->shared->crowds[w->place].top, index + 1);
 }
 
 static int take(struct luaserve *s, int fd, const struct ls_address *peer)
@@ -80,16 +80,18 @@ static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
     return most > 0 && key != 0 && ls_pool_count_key(self(s)->shared, key) >= most;
 }
 
-/* The one that has waited longest between two requests; those whose socket has something to say are not
- * idle. -1: there is none. */
+/* Who is idle, the one that is for longest; who only has to read its answer to the end goes first. Those
+ * whose socket has something to say are not idle. -1: there is none. */
 static int64_t longest_idle(struct ls_poolworker *w, uint64_t key)
 {
     int64_t longest = -1;
     for (uint32_t i = 0; i < w->members.cap; i++) {
         const struct ls_member *m = &w->members.all[i];
-        if (m->fd < 0 || m->seat || m->queued || m->readable ||
+        if (m->fd < 0 || !m->idle || m->queued || (m->readable && !m->seat) ||
             (key != 0 && atomic_load(&ls_pool_keys(w->shared, w->place)[i]) != key))
             continue;
+        if (m->seat)
+            return i;
         if (longest < 0 || w->members.due[i] < w->members.due[longest])
             longest = i;
     }
@@ -102,9 +104,11 @@ static bool evict(struct luaserve *s, const struct ls_address *address)
     int64_t idle = longest_idle(w, address ? ls_census_key(address) : 0);
     if (idle >= 0 && ls_poolworker_close_idle(w, (uint32_t)idle))
         return true;
-    if (!address && atomic_exchange(&w->shared->wanted, 1) == 0)
+    if (address || !ls_pool_idle_elsewhere(w->shared, w->place))
+        return false;
+    if (atomic_exchange(&w->shared->wanted, 1) == 0)
         ls_pool_ring(s->pool.bell);
-    return false;
+    return true;
 }
 
 void ls_poolhouse_make_room(struct ls_poolworker *w)
@@ -114,10 +118,21 @@ void ls_poolhouse_make_room(struct ls_poolworker *w)
         ls_poolworker_close_idle(w, (uint32_t)idle); /* or not: whoever wants it asks again */
 }
 
+void ls_poolhouse_set_idle(struct ls_poolworker *w, uint32_t member, bool idle)
+{
+    struct ls_member *m = &w->members.all[member];
+    if (m->idle == idle)
+        return;
+    m->idle = idle;
+    w->idle += idle ? 1u : -1u;
+    atomic_store_explicit(&w->shared->crowds[w->place].idle, w->idle, memory_order_relaxed);
+}
+
 void ls_poolhouse_left(struct ls_poolworker *w, uint32_t member)
 {
     if (w->server->now->config.processes.per_address > 0)
         atomic_store(&ls_pool_keys(w->shared, w->place)[member], 0);
+    ls_poolhouse_set_idle(w, member, false);
     ls_members_remove(&w->members, member);
     count(w, w->members.count);
 }

@@ -7,6 +7,9 @@
 
 extern const struct ls_house ls_poolhouse;
 
+/* It waits, and for nothing but another request or its end; or no longer. */
+void ls_poolhouse_set_idle(struct ls_poolworker *w, uint32_t member, bool idle);
+
 /* The client has gone, and its socket is closed. */
 void ls_poolhouse_left(struct ls_poolworker *w, uint32_t member);
 

@@ -238,10 +238,12 @@ static void wait_for(struct ls_poolworker *w, uint32_t index)
     struct ls_seat *seat = m->seat;
     if (seat->engine.phase == LS_PHASE_START) /* it has not been stepped on yet */
         seat->deadline = ls_clock_us() + w->site->idle_timeout;
+    bool resting = ls_engine_resting(&seat->engine);
     set_due(w, seat);
-    if (ls_engine_resting(&seat->engine))
+    if (resting)
         leave_seat(w, m);
-    if (watch(w->server, m, index) < 0)
+    ls_poolhouse_set_idle(w, index, resting || seat->engine.phase == LS_PHASE_LINGER);
+    if ((resting && w->retired) || watch(w->server, m, index) < 0)
         close_member(w, index);
 }
 
@@ -260,6 +262,7 @@ static bool step(struct ls_poolworker *w, uint32_t index)
 static void serve(struct ls_poolworker *w, uint32_t index)
 {
     struct ls_member *m = &w->members.all[index];
+    ls_poolhouse_set_idle(w, index, false);
     if (!m->seat && !take_seat(w, index)) {
         close_member(w, index);
         return;
@@ -286,11 +289,11 @@ bool ls_poolworker_close_idle(struct ls_poolworker *w, uint32_t index)
 {
     struct ls_member *m = &w->members.all[index];
     uint64_t seq = m->seq;
-    m->readable = true;
+    m->readable |= !m->seat;
     serve(w, index);
     if (m->fd < 0)
         return true;
-    if (m->seat || m->seq != seq)
+    if (!m->idle || m->seq != seq)
         return false;
     close_member(w, index);
     return true;

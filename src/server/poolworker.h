@@ -35,6 +35,7 @@ struct ls_poolworker {
     struct ls_seat *running; /* whose handler runs; NULL: none */
     struct ls_members members;
     struct ls_seat *free; /* the one that was used last is used next: it is in the caches */
+    uint32_t idle;        /* members that are */
     int supervisor;       /* our parent's pid */
     bool retired;
     struct ls_crash_stack *crash_stack;

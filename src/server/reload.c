@@ -129,13 +129,13 @@ void ls_reload_drop(struct luaserve *s)
 /* What only the next start of the process can change. */
 static void warn_of_fixed(const struct luaserve *s, const struct ls_config *new)
 {
-    const struct ls_config *old = &s->now->config;
-    if (new->processes.max_clients != old->processes.max_clients)
+    if (new->processes.max_clients != s->max_clients)
         ls_log(&s->now->log, LS_LOG_WARN,
-               "reload: processes.max_clients stays what it was until the next start");
-    if (new->processes.mode != old->processes.mode)
-        ls_log(&s->now->log, LS_LOG_WARN,
-               "reload: processes.mode stays what it was until the next start");
+               "reload: processes.max_clients stays %u until the next start", s->max_clients);
+    const struct ls_mode *mode = ls_mode_of(new);
+    if (mode != s->mode)
+        ls_log(&s->now->log, LS_LOG_WARN, "reload: processes.mode stays %s until the next start",
+               s->mode->name);
 }
 
 static int make_in_earnest(struct luaserve *s, struct ls_generation **made,

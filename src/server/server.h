@@ -45,6 +45,7 @@ struct luaserve {
     struct ls_reload reload;
     uint64_t drain_until;
     const struct ls_mode *mode;
+    uint32_t max_clients;
     uint64_t shortest; /* µs: the shortest of all budgets */
     uint64_t look_at;  /* µs: when the budgets are due; 0: at once */
 };

@@ -222,7 +222,8 @@ int ls_supervisor_run(struct luaserve *s)
     struct ls_signals before;
     if (s->own_signals)
         mask |= bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1);
-    s->mode = s->now->config.processes.mode == LS_MODE_POOL ? &ls_mode_pool : &ls_mode_fork;
+    s->mode = ls_mode_of(&s->now->config);
+    s->max_clients = (uint32_t)s->now->config.processes.max_clients;
     ls_process_take_signals(&before);
     int err = prepare(s, mask);
     if (err == 0)
