@@ -344,8 +344,8 @@ describe("Lua's library in a worker", function()
     server:stop()
   end)
 
-  it("keeps a client's globals from every other client", function()
-    local server = spec.start { scripts = app [[
+  it("keeps a client's globals from every other client in mode fork", function()
+    local server = spec.start { config = { processes = { mode = "fork" } }, scripts = app [[
       N = 0
       app:get("/count", function() N = N + 1; return tostring(N) end)
     ]] }

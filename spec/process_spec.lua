@@ -1,4 +1,4 @@
--- The supervisor's books: processes, descriptors, stops.
+-- The supervisor's books in mode "fork": processes, descriptors, stops.
 local spec = require "luaserve.spec"
 local socket = require "socket"
 
@@ -19,6 +19,8 @@ local source = [[
 local function start(config, options)
   options = options or {}
   options.config = config or {}
+  options.config.processes = options.config.processes or {}
+  options.config.processes.mode = "fork"
   options.scripts = { ["app.lua"] = source }
   return spec.start(options)
 end

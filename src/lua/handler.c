@@ -127,7 +127,7 @@ static const char *cause_of(const struct failure *f)
     case LS_INTERRUPT_CPU:
         return "over its CPU time";
     case LS_INTERRUPT_EXIT:
-        return "called os.exit";
+        return "ended";
     case LS_INTERRUPT_NONE:
     default:
         return f->memory ? "over its memory" : "failed";
@@ -139,9 +139,12 @@ static void log_failure(struct ls_lua *lua, const struct failure *f)
     struct ls_engine *e = f->e;
     struct ls_slice method = ls_span_slice(e->in.at, e->head.method_token);
     struct ls_slice target = ls_span_slice(e->in.at, e->head.target);
+    char code[32] = "";
+    if (f->interrupted == LS_INTERRUPT_EXIT)
+        snprintf(code, sizeof code, " with os.exit(%d)", lua->exit_status);
     ls_log_block(lua->log, LS_LOG_ERROR, f->text.failed ? NULL : f->text.at,
-                 "%s %.*s %.*s: handler %s", e->id, (int)method.len, method.at, (int)target.len,
-                 target.at, cause_of(f));
+                 "%s %.*s %.*s: handler %s%s", e->id, (int)method.len, method.at, (int)target.len,
+                 target.at, cause_of(f), code);
 }
 
 /* 503 where another time it might do. */

@@ -2,21 +2,22 @@
 
 #include "base/clock.h"
 
-static const char *message(lua_State *L)
+static const char *push_message(lua_State *L)
 {
-    switch (ls_lua_of(L)->interrupted) {
+    const struct ls_lua *lua = ls_lua_of(L);
+    switch (lua->interrupted) {
     case LS_INTERRUPT_CPU:
-        return "the handler used more than its CPU time and was interrupted";
+        return lua_pushliteral(L, "the handler used more than its CPU time and was interrupted");
     case LS_INTERRUPT_EXIT:
-        return "os.exit ended the handler";
+        return lua_pushfstring(L, "os.exit(%d) ended the handler", lua->exit_status);
     default:
-        return "the handler took longer than its wall time and was interrupted";
+        return lua_pushliteral(L, "the handler took longer than its wall time and was interrupted");
     }
 }
 
 int ls_interrupt_error(lua_State *L)
 {
-    return luaL_error(L, "%s", message(L));
+    return luaL_error(L, "%s", push_message(L));
 }
 
 /* With the place of the function that runs, or of its caller where it is one of C's: a hook has no
@@ -35,7 +36,7 @@ static void on_hook(lua_State *L, lua_Debug *at)
 {
     (void)at;
     if (ls_lua_of(L)->interrupted)
-        raise_here(L, message(L));
+        raise_here(L, push_message(L));
     else
         lua_sethook(L, NULL, 0, 0); /* left on a coroutine that outlived its request */
 }

@@ -46,6 +46,7 @@ struct ls_lua {
     void (*quit)(void *ctx, int status); /* os.exit in a handler; does not return. NULL: only the
                                             handler ends */
     void *quit_ctx;
+    int exit_status; /* of that os.exit */
 };
 
 /* 0; -EINVAL when a script fails: `why` says where and how; -ENOMEM, or -errno of the folder.

@@ -20,6 +20,7 @@ static int os_exit(lua_State *L)
         return luaL_error(L, "os.exit while the scripts load: raise an error instead");
     if (lua->quit)
         lua->quit(lua->quit_ctx, status & 0xff);
+    lua->exit_status = status & 0xff;
     ls_interrupt_raise(lua, LS_INTERRUPT_EXIT);
     return ls_interrupt_error(L);
 }

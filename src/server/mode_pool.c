@@ -267,6 +267,7 @@ static void end(struct luaserve *s, const char *why)
 {
     uint64_t now = ls_clock_us();
     if (atomic_load(&s->pool.shared->drain_until) > now) {
+        atomic_store(&s->pool.shared->at_once, s->stop > 1);
         atomic_store(&s->pool.shared->drain_until, now);
         ls_pool_ring(s->pool.bell);
     }

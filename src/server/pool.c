@@ -50,6 +50,7 @@ uint32_t ls_pool_count_key(const struct ls_pool_shared *shared, uint64_t key)
     for (uint32_t place = 0; place < atomic_load(&shared->used); place++) {
         const _Atomic uint64_t *keys = &shared->keys[(size_t)place * shared->max];
         uint32_t top = atomic_load(&shared->crowds[place].top);
+        count += atomic_load(&shared->crowds[place].coming) == key;
         for (uint32_t i = 0; i < top; i++)
             count += atomic_load_explicit(&keys[i], memory_order_relaxed) == key;
     }
@@ -60,6 +61,7 @@ void ls_pool_clear(struct ls_pool_shared *shared, uint32_t place)
 {
     struct ls_pool_crowd *crowd = &shared->crowds[place];
     atomic_store(&crowd->top, 0);
+    atomic_store(&crowd->coming, 0);
     atomic_store(&crowd->idle, 0);
     atomic_store(&crowd->count, 0);
     if (atomic_load(&shared->used) <= place)

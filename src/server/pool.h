@@ -19,10 +19,12 @@ struct ls_pool_shared {
         alignas(64) _Atomic uint32_t count; /* clients … */
         _Atomic uint32_t
             idle; /* … of which these wait, and for nothing but another request or the end */
-        _Atomic uint32_t top; /* how many of its keys to look at */
+        _Atomic uint64_t coming; /* key of one who is being let in; 0: nobody is */
+        _Atomic uint32_t top;    /* how many of its keys to look at */
     } crowds[LS_POOL_PLACES];
     _Atomic uint64_t numbers;     /* clients so far */
     _Atomic uint64_t drain_until; /* µs: when even the last answer has to be out; 0: no end */
+    _Atomic uint32_t at_once;     /* 1: we were told a second time to stop */
     _Atomic uint32_t wanted;      /* 1: somebody waits for room, whoever is idle may go */
     _Atomic uint32_t used;        /* places that were ever taken: the first ones */
     uint32_t max;                 /* clients, and keys of a place */

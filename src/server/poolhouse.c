@@ -42,6 +42,7 @@ static void register_key(struct ls_poolworker *w, uint32_t index, uint64_t key)
     atomic_store(&ls_pool_keys(w->shared, w->place)[index], key);
     if (atomic_load(&w->shared->crowds[w->place].top) <= index)
         atomic_store(&w->shared->crowds[w->place].top, index + 1);
+    atomic_store(&w->shared->crowds[w->place].coming, 0);
 }
 
 static int take(struct luaserve *s, int fd, const struct ls_address *peer)
@@ -74,10 +75,19 @@ static bool is_full(struct luaserve *s)
     return full;
 }
 
+/* Said first and counted then: of two who come to two workers at the same time neither is overlooked. */
 static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
 {
+    struct ls_poolworker *w = self(s);
+    _Atomic uint64_t *coming = &w->shared->crowds[w->place].coming;
     uint64_t most = s->now->config.processes.per_address, key = ls_census_key(peer);
-    return most > 0 && key != 0 && ls_pool_count_key(self(s)->shared, key) >= most;
+    if (most == 0 || key == 0)
+        return false;
+    atomic_store(coming, key);
+    if (ls_pool_count_key(w->shared, key) <= most)
+        return false;
+    atomic_store(coming, 0);
+    return true;
 }
 
 /* Who is idle, the one that is for longest; who only has to read its answer to the end goes first. Those
@@ -87,7 +97,7 @@ static int64_t longest_idle(struct ls_poolworker *w, uint64_t key)
     int64_t longest = -1;
     for (uint32_t i = 0; i < w->members.cap; i++) {
         const struct ls_member *m = &w->members.all[i];
-        if (m->fd < 0 || !m->idle || m->queued || (m->readable && !m->seat) ||
+        if (m->fd < 0 || !m->idle || m->queued || (m->readable && !m->drained && !m->seat) ||
             (key != 0 && atomic_load(&ls_pool_keys(w->shared, w->place)[i]) != key))
             continue;
         if (m->seat)

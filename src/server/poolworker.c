@@ -90,12 +90,13 @@ static int meet_input(struct ls_member *m, struct ls_seat *seat)
         m->said_all = true;
         ls_sys_shutdown(m->fd, SHUT_WR);
     }
-    if (!m->readable)
+    if (!m->readable || (m->drained && ls_engine_resting(&seat->engine)))
         return -EAGAIN;
     size_t room = ls_engine_room(&seat->engine).len;
     long got = ls_transfer_in(m->fd, &seat->engine);
-    if (got == -EAGAIN || (got > 0 && (size_t)got < room && !m->hung_up))
+    if (got == -EAGAIN)
         m->readable = false;
+    m->drained = got > 0 && (size_t)got < room && !m->hung_up;
     return got < 0 ? (int)got : 0;
 }
 
@@ -289,7 +290,10 @@ bool ls_poolworker_close_idle(struct ls_poolworker *w, uint32_t index)
 {
     struct ls_member *m = &w->members.all[index];
     uint64_t seq = m->seq;
-    m->readable |= !m->seat;
+    if (!m->seat) {
+        m->readable = true;
+        m->drained = false;
+    }
     serve(w, index);
     if (m->fd < 0)
         return true;
@@ -320,7 +324,10 @@ static void note(struct ls_poolworker *w, uint32_t index, uint32_t events)
     if (index >= w->members.cap || m->fd < 0)
         return;
     m->hung_up |= broken || (events & EPOLLRDHUP);
-    m->readable |= broken || (events & (EPOLLIN | EPOLLRDHUP));
+    if (broken || (events & (EPOLLIN | EPOLLRDHUP))) {
+        m->readable = true;
+        m->drained = false;
+    }
     m->writable |= broken || (events & EPOLLOUT);
     if (broken && m->seat && m->seat->need.kind == LS_NEED_TIME && m->seat->engine.streaming) {
         ls_engine_gone(&m->seat->engine); /* nobody is left to write to */
@@ -469,7 +476,9 @@ static void abandon_all(struct ls_poolworker *w)
         if (m->fd < 0)
             continue;
         if (m->seat) {
-            tell(w, m->seat, "not done within limits.drain_timeout: ended");
+            tell(w, m->seat,
+                 atomic_load(&w->shared->at_once) ? "told to stop at once: killed"
+                                                  : "not done within limits.drain_timeout: killed");
             ls_engine_abandon(&m->seat->engine, 503);
             if (step(w, i))
                 serve(w, i);

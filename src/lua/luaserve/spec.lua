@@ -346,9 +346,10 @@ local function start_process(options)
   return server
 end
 
--- With a wrapper such as strace, the server is the wrapper's child.
+-- With a wrapper such as strace, the server is the wrapper's child; unless that has become it.
 local function find_wrapped(server, options)
-  if not options.wrap then return end
+  local binary = capture("readlink -f " .. quote(binary_of(options)))
+  if not options.wrap or capture("readlink /proc/" .. server.pid .. "/exe") == binary then return end
   local child = capture("pgrep -P " .. server.pid .. " | head -1"):match "%d+"
   server.pid = tonumber(child) or server.pid
 end
