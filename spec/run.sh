@@ -73,11 +73,16 @@ run_unit() {
   [ -n "${ran-}" ] || { echo "FAILED: no test in $build/unit"; failed=$((failed + 1)); }
 }
 
+# What both modes promise is shown in both. These are about one of them, or about neither.
+in_both_modes() {
+  ls spec/*_spec.lua | grep -vE '/(bombs|cli|docs|helper|pool|process|strace)_spec'
+}
+
 # busted ends with "3 successes / 1 failure / 0 errors / 0 pending : 0.5 seconds".
-run_specs() {
+run_specs() { # [FILE...]
   status=0
   {
-    LUASERVE=$bin timeout -k 10 600 busted --output=plainTerminal || status=$?
+    LUASERVE=$bin timeout -k 10 600 busted --output=plainTerminal "$@" || status=$?
     echo "$status" > "$work/status"
   } 2>&1 | tee "$work/busted"
   sed -n 's|^\([0-9]*\) success[es]* / \([0-9]*\) failures* / \([0-9]*\) errors* / .*|\1 \2 \3|p' \
@@ -86,6 +91,11 @@ run_specs() {
 }
 
 [ -z "$build" ] || run_unit
-[ -z "$bin" ] || run_specs
+if [ -n "$bin" ]; then
+  run_specs
+  echo "once more, in mode pool:"
+  export LUASERVE_MODE=pool
+  run_specs $(in_both_modes)
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -36,24 +36,41 @@ uint32_t ls_pool_count(const struct ls_pool_shared *shared)
     return count;
 }
 
-bool ls_pool_idle_elsewhere(const struct ls_pool_shared *shared, uint32_t place)
+static bool has_idle(const struct ls_pool_shared *shared, uint32_t place, uint64_t key)
+{
+    const _Atomic uint64_t *keys = &shared->keys[(size_t)place * shared->max];
+    uint32_t top = atomic_load(&shared->crowds[place].top);
+    if (atomic_load(&shared->crowds[place].idle) == 0)
+        return false;
+    for (uint32_t i = 0; key != 0 && i < top; i++)
+        if (atomic_load(&keys[i]) == (key | LS_POOL_IDLE))
+            return true;
+    return key == 0;
+}
+
+bool ls_pool_idle_elsewhere(const struct ls_pool_shared *shared, uint32_t place, uint64_t key)
 {
     for (uint32_t i = 0; i < atomic_load(&shared->used); i++)
-        if (i != place && atomic_load(&shared->crowds[i].idle) > 0)
+        if (i != place && has_idle(shared, i, key))
             return true;
     return false;
+}
+
+static uint32_t count_at(const struct ls_pool_shared *shared, uint32_t place, uint64_t key)
+{
+    const _Atomic uint64_t *keys = &shared->keys[(size_t)place * shared->max];
+    uint32_t top = atomic_load(&shared->crowds[place].top);
+    uint32_t count = atomic_load(&shared->crowds[place].coming) == key;
+    for (uint32_t i = 0; i < top; i++)
+        count += (atomic_load_explicit(&keys[i], memory_order_relaxed) & ~LS_POOL_IDLE) == key;
+    return count;
 }
 
 uint32_t ls_pool_count_key(const struct ls_pool_shared *shared, uint64_t key)
 {
     uint32_t count = 0;
-    for (uint32_t place = 0; place < atomic_load(&shared->used); place++) {
-        const _Atomic uint64_t *keys = &shared->keys[(size_t)place * shared->max];
-        uint32_t top = atomic_load(&shared->crowds[place].top);
-        count += atomic_load(&shared->crowds[place].coming) == key;
-        for (uint32_t i = 0; i < top; i++)
-            count += atomic_load_explicit(&keys[i], memory_order_relaxed) == key;
-    }
+    for (uint32_t place = 0; place < atomic_load(&shared->used); place++)
+        count += count_at(shared, place, key);
     return count;
 }
 

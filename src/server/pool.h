@@ -12,6 +12,9 @@
 #include "server/poolworker.h"
 #include "server/watch.h"
 
+#define LS_POOL_IDLE    (1ull << 63) /* beside a key */
+#define LS_POOL_ANYBODY 1ull
+
 enum { LS_POOL_PLACES = 64 }; /* for workers, those of older generations that still serve too */
 
 struct ls_pool_shared {
@@ -25,10 +28,13 @@ struct ls_pool_shared {
     _Atomic uint64_t numbers;     /* clients so far */
     _Atomic uint64_t drain_until; /* µs: when even the last answer has to be out; 0: no end */
     _Atomic uint32_t at_once;     /* 1: we were told a second time to stop */
-    _Atomic uint32_t wanted;      /* 1: somebody waits for room, whoever is idle may go */
-    _Atomic uint32_t used;        /* places that were ever taken: the first ones */
-    uint32_t max;                 /* clients, and keys of a place */
-    _Atomic uint64_t keys[];      /* the addresses of each one's clients (ls_census_key); 0: none */
+    _Atomic uint64_t wanted; /* somebody waits for room: whoever is idle, and has that key unless it
+                                     is LS_POOL_ANYBODY, may go; 0: nobody does */
+    _Atomic uint32_t used;   /* places that were ever taken: the first ones */
+    uint32_t max;            /* clients, and keys of a place */
+    _Atomic uint64_t
+        keys[]; /* the addresses of each one's clients (ls_census_key), with LS_POOL_IDLE; 0:
+                                none */
 };
 
 struct ls_pool {
@@ -53,7 +59,8 @@ int ls_pool_map(struct ls_pool_shared **shared, uint32_t max);
 void ls_pool_unmap(struct ls_pool_shared **shared);
 
 uint32_t ls_pool_count(const struct ls_pool_shared *shared); /* all clients */
-bool ls_pool_idle_elsewhere(const struct ls_pool_shared *shared, uint32_t place);
+/* Is somebody idle at another place than that, of that address (0: of any)? */
+bool ls_pool_idle_elsewhere(const struct ls_pool_shared *shared, uint32_t place, uint64_t key);
 uint32_t ls_pool_count_key(const struct ls_pool_shared *shared, uint64_t key); /* of that address */
 
 /* Nobody is at that place any more. */

@@ -12,6 +12,11 @@ static struct ls_poolworker *self(struct luaserve *s)
     return &s->pool.worker;
 }
 
+static uint64_t key_of(const struct ls_address *address)
+{
+    return ls_census_key(address) & ~LS_POOL_IDLE;
+}
+
 static void count(struct ls_poolworker *w, uint32_t clients)
 {
     atomic_store(&w->shared->crowds[w->place].count, clients);
@@ -57,7 +62,7 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer)
     describe(m, peer);
     count(w, w->members.count);
     if (s->now->config.processes.per_address > 0)
-        register_key(w, (uint32_t)index, ls_census_key(peer));
+        register_key(w, (uint32_t)index, key_of(peer));
     ls_members_enqueue(&w->members, (uint32_t)index);
     if (s->now->log.level <= LS_LOG_DEBUG)
         ls_log(&s->now->log, LS_LOG_DEBUG, "new connection from %s:%u: worker %d", m->peer.ip,
@@ -80,7 +85,7 @@ static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
 {
     struct ls_poolworker *w = self(s);
     _Atomic uint64_t *coming = &w->shared->crowds[w->place].coming;
-    uint64_t most = s->now->config.processes.per_address, key = ls_census_key(peer);
+    uint64_t most = s->now->config.processes.per_address, key = key_of(peer);
     if (most == 0 || key == 0)
         return false;
     atomic_store(coming, key);
@@ -98,7 +103,8 @@ static int64_t longest_idle(struct ls_poolworker *w, uint64_t key)
     for (uint32_t i = 0; i < w->members.cap; i++) {
         const struct ls_member *m = &w->members.all[i];
         if (m->fd < 0 || !m->idle || m->queued || (m->readable && !m->drained && !m->seat) ||
-            (key != 0 && atomic_load(&ls_pool_keys(w->shared, w->place)[i]) != key))
+            (key != 0 &&
+             atomic_load(&ls_pool_keys(w->shared, w->place)[i]) != (key | LS_POOL_IDLE)))
             continue;
         if (m->seat)
             return i;
@@ -111,21 +117,26 @@ static int64_t longest_idle(struct ls_poolworker *w, uint64_t key)
 static bool evict(struct luaserve *s, const struct ls_address *address)
 {
     struct ls_poolworker *w = self(s);
-    int64_t idle = longest_idle(w, address ? ls_census_key(address) : 0);
+    uint64_t key = address ? key_of(address) : 0;
+    int64_t idle = longest_idle(w, key);
     if (idle >= 0 && ls_poolworker_close_idle(w, (uint32_t)idle))
         return true;
-    if (address || !ls_pool_idle_elsewhere(w->shared, w->place))
+    if (!ls_pool_idle_elsewhere(w->shared, w->place, key))
         return false;
-    if (atomic_exchange(&w->shared->wanted, 1) == 0)
-        ls_pool_ring(s->pool.bell);
+    atomic_store(&w->shared->wanted, key ? key : LS_POOL_ANYBODY);
+    ls_pool_ring(s->pool.bell);
+    w->asked = true;
     return true;
 }
 
+/* Whoever wants it asks again if nobody goes. */
 void ls_poolhouse_make_room(struct ls_poolworker *w)
 {
-    int64_t idle = atomic_load(&w->shared->wanted) ? longest_idle(w, 0) : -1;
-    if (idle >= 0 && atomic_exchange(&w->shared->wanted, 0) == 1)
-        ls_poolworker_close_idle(w, (uint32_t)idle); /* or not: whoever wants it asks again */
+    uint64_t wanted = w->asked ? 0 : atomic_load(&w->shared->wanted);
+    w->asked = false;
+    int64_t idle = wanted ? longest_idle(w, wanted == LS_POOL_ANYBODY ? 0 : wanted) : -1;
+    if (idle >= 0 && atomic_compare_exchange_strong(&w->shared->wanted, &wanted, 0))
+        ls_poolworker_close_idle(w, (uint32_t)idle);
 }
 
 void ls_poolhouse_set_idle(struct ls_poolworker *w, uint32_t member, bool idle)
@@ -136,6 +147,9 @@ void ls_poolhouse_set_idle(struct ls_poolworker *w, uint32_t member, bool idle)
     m->idle = idle;
     w->idle += idle ? 1u : -1u;
     atomic_store_explicit(&w->shared->crowds[w->place].idle, w->idle, memory_order_relaxed);
+    _Atomic uint64_t *key = &ls_pool_keys(w->shared, w->place)[member];
+    if (w->server->now->config.processes.per_address > 0)
+        atomic_store(key, idle ? *key | LS_POOL_IDLE : *key & ~LS_POOL_IDLE);
 }
 
 void ls_poolhouse_left(struct ls_poolworker *w, uint32_t member)

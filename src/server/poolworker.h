@@ -38,6 +38,7 @@ struct ls_poolworker {
     uint32_t idle;        /* members that are */
     int supervisor;       /* our parent's pid */
     bool retired;
+    bool asked; /* we have asked the others to make room: the bell will ring here too */
     struct ls_crash_stack *crash_stack;
     struct ls_buffer
         last_words[2]; /* whole answers, 500 and 503, in which ids and the date are to be
