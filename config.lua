@@ -68,11 +68,15 @@ return {
   -- pidfile = "-",
 
   processes = {
-    -- "fork": every client has a process of its own, so none can hurt another.
+    -- "fork": every client has a process of its own, so none can hurt another. "pool": a few processes
+    -- serve all, as event-driven servers do (docs/pool.md says what is gained and given up).
     -- mode = "fork",
 
-    -- Clients served at once, 1 to 100000: each is a process, about 200 KB and whatever its
-    -- handlers use. Think of max_clients times limits.memory.
+    -- Processes in mode "pool", 1 to 16; 0: one for each core.
+    -- workers = 0,
+
+    -- Clients served at once, 1 to 100000: in mode "fork" each is a process, about 200 KB and whatever
+    -- its handlers use. Think of max_clients times limits.memory.
     -- max_clients = 1024,
 
     -- When there are as many, a client that waits between two requests is closed for a new one.
