@@ -245,8 +245,8 @@ static void unsound_texts_are_faults(void)
     check_fault("return { log = { level = 'loud' } }",
                 "log.level: expected one of \"debug\", \"info\", \"warn\", \"error\", \"off\", "
                 "found \"loud\"");
-    check_fault("return { processes = { mode = 'pool' } }",
-                "processes.mode: expected \"fork\", found \"pool\", which is not there yet");
+    check_fault("return { processes = { mode = 'threads' } }",
+                "processes.mode: expected one of \"fork\", \"pool\", found \"threads\"");
     check_fault("return { host = ('\\n'):rep(70) }",
                 "host: expected a numeric IPv4 or IPv6 address such as \"0.0.0.0\", found "
                 "\"\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A\\x0A"

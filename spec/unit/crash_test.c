@@ -48,7 +48,8 @@ static int after(void (*fault)(void))
         const struct rlimit none = { 0, 0 };
         setrlimit(RLIMIT_CORE, &none);
         struct ls_crash_stack *stack = ls_crash_stack_new();
-        ls_crash_watch(stack, note);
+        ls_crash_note_in(stack, &note);
+        ls_crash_watch(stack);
         fault();
         _exit(0);
     }

@@ -11,7 +11,9 @@
 #include "exchange/representation.h"
 
 enum {
-    FIRST_OUTPUT = 4096,   /* bytes: most answers fit */
+    FIRST_OUTPUT = 1024, /* bytes: most heads and short answers fit */
+    FIRST_FIELDS = 64,
+    FIRST_STORE = 512,     /* four times a target, and four */
     COALESCE = 64 << 10,   /* bytes of complete responses that wait for more of them */
     LINGER_MOST = 1 << 20, /* bytes thrown away before we stop waiting for a client to finish */
     BODY_ROOM = 16 << 10,  /* bytes of input beside the largest head */
@@ -25,6 +27,10 @@ int ls_engine_init(struct ls_engine *e, const struct ls_site *site, struct ls_dr
     e->head.fields = calloc(site->head.count, sizeof *e->head.fields);
     if (!e->head.fields || ls_engine_room(e).len == 0)
         return -ENOMEM;
+    ls_buffer_reserve(&e->response.fields, FIRST_FIELDS);
+    ls_buffer_reserve(&e->response.type, FIRST_FIELDS);
+    e->store = malloc(FIRST_STORE);
+    e->store_cap = e->store ? FIRST_STORE : 0;
     return ls_buffer_reserve(&e->out.bytes, FIRST_OUTPUT);
 }
 

@@ -23,6 +23,10 @@ void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers);
 /* The handler that is resumed next has waited beyond its wall time, and is interrupted. */
 void ls_lua_time_out(struct ls_lua *lua);
 
+/* Before the first connection, and before the fork: answers a request that there is none of, so that
+ * what a first one makes and touches is made, and lies together. */
+void ls_lua_warm(struct ls_lua *lua, struct ls_engine *e);
+
 /* Frees what ls_engine.handler holds, when the connection is over. */
 void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e);
 

@@ -94,6 +94,9 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
         err = protected_load(lua, options, why);
         ls_interrupt_loading(lua, 0);
     }
+    if (err == 0) {
+        ls_stdlib_settle(lua);
+    }
     if (err < 0)
         ls_lua_free(&lua);
     *out = lua;
@@ -123,7 +126,7 @@ void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void 
     lua->quit_ctx = ctx;
     lua->heap.loaded = lua->heap.used;
     lua_gc(lua->L, LUA_GCINC, LATER_PAUSE, 0, 0);
-    ls_stdlib_reseed(lua->L);
+    ls_stdlib_reseed(lua);
 }
 
 void ls_lua_allow(struct ls_lua *lua, uint64_t memory)

@@ -47,6 +47,7 @@ struct ls_lua {
                                             handler ends */
     void *quit_ctx;
     int exit_status; /* of that os.exit */
+    void *random;    /* the state of math.random */
 };
 
 /* 0; -EINVAL when a script fails: `why` says where and how; -ENOMEM, or -errno of the folder.

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lua/interrupt.h"
 #include "os/sys.h"
@@ -71,14 +72,32 @@ static int math_randomseed(lua_State *L)
     return lua_gettop(L);
 }
 
-/* The function is found by an address and not by its name: that touches fewer pages. */
-static const char randomseed_key = 0;
-
-void ls_stdlib_reseed(lua_State *L)
+/* The numbers' state, which the functions of math share: four words, each of which may be anything as
+ * long as not all are 0. NULL in a Lua that keeps it otherwise. */
+static void *random_state(lua_State *L)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &randomseed_key);
-    if (lua_pcall(L, 0, 0, 0) != LUA_OK)
-        lua_pop(L, 1); /* short of memory: then the numbers are the siblings' too */
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "random");
+    void *state = lua_getupvalue(L, -1, 1) ? lua_touserdata(L, -1) : NULL;
+    if (state && lua_rawlen(L, -1) != 4 * sizeof(uint64_t))
+        state = NULL;
+    lua_settop(L, 0);
+    return state;
+}
+
+void ls_stdlib_settle(struct ls_lua *lua)
+{
+    lua->random = random_state(lua->L);
+}
+
+/* Without Lua, which would touch more pages than this one. */
+void ls_stdlib_reseed(struct ls_lua *lua)
+{
+    uint64_t words[4];
+    if (!lua->random || ls_sys_getrandom(words, sizeof words, 0) != sizeof words ||
+        (words[0] | words[1] | words[2] | words[3]) == 0)
+        return;
+    memcpy(lua->random, words, sizeof words);
 }
 
 /* Runs `co` with the `given` values on top of L. True: its results are on top of L, `*got` of
@@ -208,8 +227,6 @@ void ls_stdlib_open(lua_State *L)
     lua_getglobal(L, "math");
     lua_getfield(L, -1, "randomseed");
     lua_pushcclosure(L, math_randomseed, 1);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &randomseed_key);
     lua_setfield(L, -2, "randomseed");
     lua_pop(L, 4);
 }

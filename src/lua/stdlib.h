@@ -5,7 +5,8 @@
 
 #include "lua/state.h"
 
-void ls_stdlib_open(lua_State *L);   /* after luaL_openlibs; inside a protected call */
-void ls_stdlib_reseed(lua_State *L); /* random numbers of this process's own */
+void ls_stdlib_open(lua_State *L);         /* after luaL_openlibs; inside a protected call */
+void ls_stdlib_settle(struct ls_lua *lua); /* when all is loaded */
+void ls_stdlib_reseed(struct ls_lua *lua); /* random numbers of this process's own */
 
 #endif

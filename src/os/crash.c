@@ -10,7 +10,7 @@ enum { SIZE = 16 << 10 }; /* bytes: a power of two */
 
 /* It is aligned to its size, so whoever runs on it finds its lower end, and what stands there. */
 struct ls_crash_stack {
-    alignas(SIZE) struct ls_crash *note;
+    alignas(SIZE) struct ls_crash *const *note;
     void (*say)(void *ctx, int signal); /* NULL: nothing more */
     void *ctx;
     char room[SIZE - 3 * sizeof(void *)];
@@ -26,7 +26,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     const struct ls_crash_stack *stack = (const void *)(here & ~(uintptr_t)(SIZE - 1));
-    volatile struct ls_crash *note = stack->note;
+    volatile struct ls_crash *note = *stack->note;
     (void)context;
     note->code = info->si_code;
     note->address = info->si_code > 0 ? (uint64_t)(uintptr_t)info->si_addr : 0;
@@ -58,10 +58,14 @@ void ls_crash_stack_free(struct ls_crash_stack **stack)
     *stack = NULL;
 }
 
-void ls_crash_watch(struct ls_crash_stack *stack, struct ls_crash *note)
+void ls_crash_note_in(struct ls_crash_stack *stack, struct ls_crash *const *note)
+{
+    stack->note = note;
+}
+
+void ls_crash_watch(struct ls_crash_stack *stack)
 {
     const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof *stack };
-    stack->note = note;
     if (ls_sys_sigaltstack(&alternate, NULL) < 0)
         return;
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)

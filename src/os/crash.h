@@ -23,7 +23,10 @@ void ls_crash_last_words(struct ls_crash_stack *stack, void (*say)(void *ctx, in
                          void *ctx);
 
 /* From now on SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT and SIGXCPU are noted in
- * *note first. */
-void ls_crash_watch(struct ls_crash_stack *stack, struct ls_crash *note);
+ * **note first: where that is may be settled later, and elsewhere than in the stack's own pages. */
+void ls_crash_watch(struct ls_crash_stack *stack);
+
+/* Before. */
+void ls_crash_note_in(struct ls_crash_stack *stack, struct ls_crash *const *note);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -251,10 +252,25 @@ void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint
     g->log_file.age = shared ? atomic_load(&shared->log_age) : 0;
 }
 
+/* The first small blocks that a worker allocates lie together, on pages that it is the first to write. */
+static void gather_memory(void)
+{
+    enum { SIZES = 16, STEP = 16, OF_EACH = 3 };
+    void *blocks[SIZES * OF_EACH];
+    malloc_trim(0); /* merges what was freed, which each worker would do again, page by page */
+    for (int i = 0; i < SIZES * OF_EACH; i++)
+        blocks[i] = malloc((size_t)(i / OF_EACH + 1) * STEP);
+    for (int i = SIZES * OF_EACH; i-- > 0;)
+        free(blocks[i]);
+}
+
 int ls_generation_prepare(struct ls_generation *g)
 {
     int err = ls_worker_prepare(&g->worker, &g->site, g->lua);
     ls_lua_settle(g->lua, g->config.limits.memory);
-    malloc_trim(0); /* merges what was freed, which each worker would do again, page by page */
+    if (err == 0)
+        ls_lua_warm(g->lua, &g->worker.engine);
+    gather_memory();
+    fflush(NULL); /* what scripts have printed; the supervisor itself writes nothing that way */
     return err;
 }

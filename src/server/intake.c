@@ -78,9 +78,6 @@ void ls_intake_wrong(struct ls_intake *in, const char *key, const struct ls_key 
         ls_schema_expected(in->faults, k);
     ls_buffer_text(in->faults, ", found ");
     append_found(in->faults, v);
-    if (v->type == LS_CONFIG_STRING && k && k->later &&
-        ls_slice_equal(v->text, ls_slice_of(k->later)))
-        ls_buffer_text(in->faults, ", which is not there yet");
     ls_buffer_byte(in->faults, '\n');
 }
 

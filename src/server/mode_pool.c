@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sched.h>
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -90,7 +89,6 @@ static void start(struct luaserve *s, int place, uint64_t now)
     struct ls_slot *slot = &s->shared->slots[place];
     memset(slot, 0, sizeof *slot);
     ls_pool_clear(s->pool.shared, (uint32_t)place);
-    fflush(NULL);
     int pid = ls_fork(&s->fork, 0);
     if (pid == 0)
         run_worker(s, (uint32_t)place);

@@ -557,7 +557,9 @@ static int prepare(struct ls_poolworker *w)
     ls_lua_serve(w->lua, NULL, NULL);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_crash_last_words(w->crash_stack, say_last_words, w);
-    ls_crash_watch(w->crash_stack, &w->slot->crash);
+    w->crash = &w->slot->crash;
+    ls_crash_note_in(w->crash_stack, &w->crash);
+    ls_crash_watch(w->crash_stack);
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
     int err = s->epoll < 0 ? s->epoll : watch_bell(s);
     return err < 0 ? err : ls_door_open(s, &ls_poolhouse);

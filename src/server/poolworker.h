@@ -40,6 +40,7 @@ struct ls_poolworker {
     bool retired;
     bool asked; /* we have asked the others to make room: the bell will ring here too */
     struct ls_crash_stack *crash_stack;
+    struct ls_crash *crash; /* the slot's */
     struct ls_buffer
         last_words[2]; /* whole answers, 500 and 503, in which ids and the date are to be
                                        replaced */

@@ -25,7 +25,6 @@ struct ls_key {
     uint64_t min, max;    /* of integers, bytes, microseconds */
     const char *about;    /* one line, for help */
     const char *choices;  /* words with blanks between them */
-    const char *later;    /* a word that will be a choice one day */
     size_t named;         /* of the bool that says whether it was set; 0: there is none */
 };
 

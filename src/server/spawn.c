@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -50,7 +49,6 @@ static int take_ring_entry(struct luaserve *s)
 static int fork_worker(struct luaserve *s, uint32_t client, int entry)
 {
     int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
-    fflush(NULL);
     int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
     if (pid == 0)
         ls_worker_main(s, client, entry);

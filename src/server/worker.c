@@ -165,10 +165,11 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
     ls_confine(s->now, w->supervisor, (uint64_t)w->fd + s->now->config.limits.descriptors);
     w->slot = slot;
+    w->crash = &slot->crash;
     w->word = atomic_load(&slot->word);
     ls_lua_serve(w->lua, quit, w);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
-    ls_crash_watch(w->crash_stack, &slot->crash);
+    ls_crash_watch(w->crash_stack);
     ls_confine_finish(s->now, slot);
 }
 
@@ -206,11 +207,16 @@ int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls
     *w = (struct ls_worker) { .fd = -1, .lua = lua, .supervisor = ls_sys_getpid() };
     w->driver = (struct ls_driver) { .enter = enter, .block = block };
     w->crash_stack = ls_crash_stack_new();
-    return w->crash_stack ? ls_engine_init(&w->engine, site, &w->driver) : -ENOMEM;
+    if (!w->crash_stack)
+        return -ENOMEM;
+    ls_crash_note_in(w->crash_stack, &w->crash);
+    return ls_engine_init(&w->engine, site, &w->driver);
 }
 
 void ls_worker_free(struct ls_worker *w)
 {
     ls_crash_stack_free(&w->crash_stack);
+    if (w->lua)
+        ls_lua_end_connection(w->lua, &w->engine);
     ls_engine_free(&w->engine);
 }

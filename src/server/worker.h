@@ -18,6 +18,7 @@ struct ls_worker {
     struct ls_slot *slot;
     struct ls_lua *lua;
     struct ls_crash_stack *crash_stack;
+    struct ls_crash *crash; /* the slot's */
     uint64_t word;      /* what we last wrote to the slot: nobody else changes it but to take it */
     uint64_t described; /* the request whose method and target the slot holds */
     uint64_t received, sent; /* bytes on this connection */
