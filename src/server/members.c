@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -20,7 +21,7 @@ static bool grow(struct ls_members *m)
 {
     uint32_t cap = m->cap ? 2 * m->cap : FIRST;
     if (!resize(&m->all, sizeof *m->all, cap) || !resize(&m->due, sizeof *m->due, cap) ||
-        !resize(&m->free, sizeof *m->free, cap) || !resize(&m->queue, sizeof *m->queue, cap))
+        !resize(&m->free, sizeof *m->free, cap) || !resize(&m->queue, 2 * sizeof *m->queue, cap))
         return false;
     for (uint32_t i = cap; i-- > m->cap;) { /* the lowest ones are taken first */
         m->all[i] = (struct ls_member) { .fd = -1 };
@@ -67,6 +68,19 @@ void ls_members_enqueue(struct ls_members *m, uint32_t index)
         return;
     m->all[index].queued = true;
     m->queue[m->queued++] = index;
+}
+
+void ls_members_take_turns(struct ls_members *m, void (*turn)(void *ctx, uint32_t index), void *ctx)
+{
+    uint32_t count = m->queued;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = m->queue[i];
+        m->all[index].queued = false;
+        if (m->all[index].fd >= 0)
+            turn(ctx, index);
+    }
+    m->queued -= count;
+    memmove(m->queue, m->queue + count, m->queued * sizeof *m->queue);
 }
 
 void ls_members_set_due(struct ls_members *m, uint32_t index, uint64_t at)

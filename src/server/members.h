@@ -24,9 +24,11 @@ struct ls_member {
 
 struct ls_members {
     struct ls_member *all;
-    uint64_t *due;   /* µs: together, since they are looked through; 0: never */
-    uint32_t *free;  /* indexes, the first free_count */
-    uint32_t *queue; /* indexes of those that are queued */
+    uint64_t *due;  /* µs: together, since they are looked through; 0: never */
+    uint32_t *free; /* indexes, the first free_count */
+    uint32_t
+        *queue; /* indexes of those that are queued, and, while they have their turns, also of those
+                        that ask for the next one: room for 2 × cap */
     uint32_t count, cap, free_count, queued;
     uint64_t next; /* µs: nothing is due before; 0: nothing at all */
 };
@@ -36,7 +38,12 @@ int64_t ls_members_add(struct ls_members *m, int fd);
 void ls_members_remove(struct ls_members *m, uint32_t index);
 void ls_members_free(struct ls_members *m);
 
+/* It is to have a turn, once. */
 void ls_members_enqueue(struct ls_members *m, uint32_t index);
+
+/* A turn for each that is queued and still here. It may ask for another one: that is in the next round. */
+void ls_members_take_turns(struct ls_members *m, void (*turn)(void *ctx, uint32_t index),
+                           void *ctx);
 
 /* When something is due for it; 0: never. */
 void ls_members_set_due(struct ls_members *m, uint32_t index, uint64_t at);

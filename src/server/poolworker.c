@@ -303,18 +303,9 @@ bool ls_poolworker_close_idle(struct ls_poolworker *w, uint32_t index)
     return true;
 }
 
-static void serve_queued(struct ls_poolworker *w)
+static void take_turn(void *ctx, uint32_t index)
 {
-    struct ls_members *all = &w->members;
-    uint32_t count = all->queued;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = all->queue[i];
-        all->all[index].queued = false;
-        if (all->all[index].fd >= 0)
-            serve(w, index);
-    }
-    all->queued -= count;
-    memmove(all->queue, all->queue + count, all->queued * sizeof *all->queue);
+    serve(ctx, index);
 }
 
 static void note(struct ls_poolworker *w, uint32_t index, uint32_t events)
@@ -533,7 +524,7 @@ static void loop(struct ls_poolworker *w)
         int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout_ms(w, now, door), NULL);
         for (int i = 0; i < count; i++)
             handle(w, &events[i]);
-        serve_queued(w);
+        ls_members_take_turns(&w->members, take_turn, w);
         now = ls_clock_us();
         ls_members_look(&w->members, now, late, w);
         door = w->retired ? 0 : ls_door_look(s, now);
