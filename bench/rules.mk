@@ -3,7 +3,7 @@
 RESULTS     ?= build/bench/results.md
 BENCH_NULLS := build/bench/null build/bench/null_epoll
 
-.PHONY: bench bench-report bench-smoke
+.PHONY: bench bench-report bench-smoke scale
 
 # What `make bench` builds stands in build/bench: lint looks at BUILD, and null.asm may enter the kernel.
 build/bench/null: bench/null.asm asm/abi.inc asm/nr.inc
@@ -11,6 +11,10 @@ build/bench/null: bench/null.asm asm/abi.inc asm/nr.inc
 	$(call SAY,NASM,$<)$(NASM) $(NFLAGS) -o $@.o $< && ld -z noexecstack -o $@ $@.o
 
 build/bench/null_epoll: bench/null_epoll.c $(BUILD)/libluaserve.a
+	@mkdir -p $(@D)
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libluaserve.a
+
+build/bench/scale: bench/scale.c $(BUILD)/libluaserve.a
 	@mkdir -p $(@D)
 	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libluaserve.a
 
@@ -27,3 +31,6 @@ bench-report: ## the tables and the plot once more, of what the last `make bench
 
 bench-smoke: all $(BENCH_NULLS) ## whether the benchmark's servers answer all its works right
 	@./bench/run.sh --smoke ./$(BIN) build/bench
+
+scale: all build/bench/scale $(BENCH_NULLS) ## 10,000 clients at once in mode fork, 15,000 in mode pool (docs/bench.md)
+	@./bench/scale.sh ./$(BIN) build/bench

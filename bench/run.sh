@@ -26,14 +26,10 @@ echo-100k    echo   32   /echo    post 102400'
 
 peak_clients=32   # half-load is half of what a server does for so many
 beside_pause=0.6  # ms that a client takes beside its pause: the answer, wrk's timer of whole ms
-start_deadline=20 # seconds
-stop_deadline=3
-quiet=10 # percent that other processes may be busy before a warning
+quiet=10          # percent that other processes may be busy before a warning
 
-fail() {
-  echo "bench: $*" >&2
-  exit 1
-}
+# shellcheck source=bench/servers.sh
+source bench/servers.sh
 
 smoke=
 if [[ ${1-} == --smoke ]]; then smoke=yes && shift; fi
@@ -50,14 +46,6 @@ if [[ -n $smoke ]]; then rounds=1 each=1; fi
 for tool in wrk curl lua5.4; do
   command -v "$tool" > /dev/null || fail "needs $tool: ./spec/deps.sh bench installs it"
 done
-ulimit -Sn 8192 2> /dev/null || ulimit -Sn "$(ulimit -Hn)"
-
-declare -A pids=() ports=() # of the servers that run
-work=$(mktemp -d)
-www=$work/www
-trap 'stop_all; rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # matches NAME PATTERN...
 matches() {
@@ -69,16 +57,6 @@ matches() {
   done
   return 1
 }
-
-# of_peer NAME COMMAND...: COMMAND with what bench/peers/NAME.sh defines, in a subshell.
-of_peer() (
-  # shellcheck source=/dev/null
-  source "bench/peers/$1.sh"
-  shift
-  "$@"
-)
-
-show() { echo "${!1}"; }
 
 # The peers that are wanted and there, into `servers`; says which are not there.
 find_servers() {
@@ -105,56 +83,6 @@ make_files() {
   head -c 1K /dev/urandom > "$www/1k.bin"
   head -c 100K /dev/urandom > "$www/100k.bin"
   head -c 100M /dev/urandom > "$www/100m.bin"
-}
-
-free_port() {
-  lua5.4 -e 'local s = assert(require("socket").bind("127.0.0.1", 0))
-             print((select(2, s:getsockname())))'
-}
-
-# serve NAME: does not return. Its folder is its working directory.
-serve() {
-  folder=$work/$1
-  rm -rf "$folder"
-  mkdir "$folder"
-  exec < /dev/null > "$folder/output" 2>&1
-  # shellcheck source=/dev/null
-  source "bench/peers/$1.sh"
-  cd "$folder"
-  serve
-}
-
-# start NAME: in a process group of its own, so that what it forks can be ended with it, and ^C
-# ends the servers by stop_all alone.
-start() {
-  local name=$1 deadline=$((SECONDS + start_deadline))
-  port=$(free_port)
-  set -m
-  (serve "$name") &
-  set +m
-  pids[$name]=$! ports[$name]=$port
-  until curl -s -o "$work/page" -m 5 -H 'Connection: close' "http://127.0.0.1:$port$path"; do
-    if ! kill -0 "${pids[$name]}" 2> /dev/null || ((SECONDS >= deadline)); then
-      echo "$name does not start:" >&2
-      tail -n 5 "$work/$name/output" "$work/$name"/error.log >&2 2> /dev/null || :
-      return 1
-    fi
-    sleep 0.05
-  done
-}
-
-stop() {
-  local pid=${pids[$1]} deadline=$((SECONDS + stop_deadline))
-  unset "pids[$1]"
-  kill "$pid" 2> /dev/null || :
-  while kill -0 "$pid" 2> /dev/null && ((SECONDS < deadline)); do sleep 0.02; done
-  kill -KILL -- "-$pid" 2> /dev/null || : # what of its group is left
-  wait "$pid" 2> /dev/null || :
-}
-
-stop_all() {
-  local name
-  for name in "${!pids[@]}"; do stop "$name"; done
 }
 
 # Sets expected: the file with the body that the work's answers have.

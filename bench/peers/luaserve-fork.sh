@@ -9,7 +9,7 @@ can='hello close file echo'
 mode=fork
 
 settings=(--set log.level=warn --set limits.idle_timeout=1h
-  --set limits.requests_per_client=1000000000 --set processes.max_clients=4096)
+  --set limits.requests_per_client=1000000000 --set "processes.max_clients=${max_clients:-4096}")
 
 installed() { "$luaserve" check --set "processes.mode=$mode" > /dev/null 2>&1; }
 

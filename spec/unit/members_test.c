@@ -67,6 +67,7 @@ static void take_turn(void *ctx, uint32_t index)
 
 static void who_has_gone_has_no_turn(void)
 {
+    ls_members_take_turns(&members, take_turn, NULL); /* nobody has come yet */
     begin(3);
     for (uint32_t i = 0; i < 3; i++)
         ls_members_enqueue(&members, i);

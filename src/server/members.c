@@ -73,6 +73,8 @@ void ls_members_enqueue(struct ls_members *m, uint32_t index)
 void ls_members_take_turns(struct ls_members *m, void (*turn)(void *ctx, uint32_t index), void *ctx)
 {
     uint32_t count = m->queued;
+    if (count == 0)
+        return;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = m->queue[i];
         m->all[index].queued = false;
