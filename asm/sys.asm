@@ -73,6 +73,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB clock_gettime
            STUB mmap
            STUB munmap
+           STUB madvise
            STUB exit_group
 
 ; signalfd4(fd, mask, flags): the size of the mask stands before the flags.

@@ -30,7 +30,7 @@ kernel_memory() {
     END { print stacks, tables, slab }' /proc/meminfo
 }
 
-processes_of() { echo "${pids[$1]}" && pgrep -P "${pids[$1]}" || :; }
+processes_of() { echo "${pids[$1]}"; pgrep -P "${pids[$1]}" || :; }
 
 # Proportional set size of all processes of NAME, KiB.
 pss() {

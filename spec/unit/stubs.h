@@ -42,7 +42,7 @@ static const struct stub stubs[] = {
     S(unlink),        S(read),          S(readv),         S(pread64),       S(write),
     S(writev),        S(dup),           S(dup3),          S(fcntl),
     S(close),         S(close_range),   S(ppoll),         S(epoll_create1),
-    S(eventfd2), S(epoll_ctl),     S(epoll_pwait),   S(mmap),          S(munmap),
+    S(eventfd2), S(epoll_ctl),     S(epoll_pwait),   S(mmap),          S(munmap), S(madvise),
     P(clone),           P(wait4),           P(waitid),          P(kill),
     P(rt_sigqueueinfo), P(rt_sigaction),    P(rt_sigprocmask),  P(signalfd4),
     P(getpid),          P(getppid),

@@ -189,6 +189,8 @@ static void mmap_takes_six_arguments(void)
     CHECK_INT(ls_sys_bad(page), 0);
     CHECK(memcmp(page, "second", 6) == 0);
     page[0] = 'S';
+    CHECK_INT(ls_sys_madvise(page, PAGE, MADV_DONTFORK), 0);
+    CHECK_FAILS(ls_sys_madvise(page, PAGE, -1), EINVAL);
     CHECK_INT(ls_sys_munmap(page, PAGE), 0);
     CHECK_FAILS(ls_sys_bad(ls_sys_mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, CLOSED, 0)), EBADF);
     CHECK_FAILS(ls_sys_munmap((void *)1, PAGE), EINVAL);

@@ -47,7 +47,7 @@ static const struct name calls[] = {
     CALL(prlimit64),       CALL(get_robust_list), CALL(set_robust_list), CALL(futex),
     CALL(getrandom),       CALL(clock_gettime),   CALL(geteuid),         CALL(sigaltstack),
     CALL(setgroups),       CALL(setresgid),       CALL(setresuid),       CALL(mmap),
-    CALL(munmap),          CALL(exit_group),      CALL(eventfd2),
+    CALL(munmap), CALL(madvise),          CALL(exit_group),      CALL(eventfd2),
 };
 
 static const struct name errors[] = {

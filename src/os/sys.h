@@ -105,6 +105,7 @@ long ls_sys_getrandom(void *bytes, size_t len, unsigned flags);
 void *ls_sys_mmap(void *at, size_t len, long protection, long flags, long fd,
                   int64_t offset); /* a failure is a pointer in the last page: ls_sys_bad */
 int ls_sys_munmap(void *at, size_t len);
+int ls_sys_madvise(void *at, size_t len, int advice);
 _Noreturn void ls_sys_exit_group(int status);
 
 /* -errno when what ls_sys_mmap gave is a failure, else 0. */

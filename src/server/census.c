@@ -1,8 +1,9 @@
 #include "server/census.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "os/own.h"
 
 /* 0: an address that is not counted. */
 static struct ls_census_entry who(const struct ls_address *address)
@@ -50,13 +51,13 @@ int ls_census_init(struct ls_census *c, uint32_t max)
     *c = (struct ls_census) { .cap = 64 };
     while (c->cap < 2 * max)
         c->cap *= 2;
-    c->entries = calloc(c->cap, sizeof *c->entries);
+    c->entries = ls_own_new(c->cap * sizeof *c->entries);
     return c->entries ? 0 : -ENOMEM;
 }
 
 void ls_census_free(struct ls_census *c)
 {
-    free(c->entries);
+    ls_own_free(c->entries, c->cap * sizeof *c->entries);
     *c = (struct ls_census) { NULL, 0 };
 }
 

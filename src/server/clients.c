@@ -1,9 +1,9 @@
 #include "server/clients.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "os/own.h"
 
 enum { FREE = -1, LEFT = -2 };
 
@@ -29,9 +29,9 @@ int ls_clients_init(struct ls_clients *c, uint32_t max, struct ls_slot *slots)
     *c = (struct ls_clients) { .max = max, .slots = slots, .pid_cap = 64 };
     while (c->pid_cap < 4 * max)
         c->pid_cap *= 2;
-    c->all = calloc(max, sizeof *c->all);
-    c->active = calloc(max, sizeof *c->active);
-    c->by_pid = calloc(c->pid_cap, sizeof *c->by_pid);
+    c->all = ls_own_new(max * sizeof *c->all);
+    c->active = ls_own_new(max * sizeof *c->active);
+    c->by_pid = ls_own_new(c->pid_cap * sizeof *c->by_pid);
     if (!c->all || !c->active || !c->by_pid) {
         ls_clients_free(c);
         return -ENOMEM;
@@ -42,9 +42,9 @@ int ls_clients_init(struct ls_clients *c, uint32_t max, struct ls_slot *slots)
 
 void ls_clients_free(struct ls_clients *c)
 {
-    free(c->all);
-    free(c->active);
-    free(c->by_pid);
+    ls_own_free(c->all, c->max * sizeof *c->all);
+    ls_own_free(c->active, c->max * sizeof *c->active);
+    ls_own_free(c->by_pid, c->pid_cap * sizeof *c->by_pid);
     *c = (struct ls_clients) { 0 };
 }
 
@@ -55,21 +55,12 @@ static void fresh_slot(struct ls_slot *slot, uint64_t number)
     atomic_store(&slot->word, ls_slot_word(0, LS_PHASE_START));
 }
 
-static void describe_peer(const struct ls_address *address, struct ls_peer *peer)
-{
-    char text[LS_ADDRESS_TEXT];
-    ls_address_ip(address, text);
-    snprintf(peer->ip, sizeof peer->ip, "%.*s", (int)sizeof peer->ip - 1, text);
-    peer->port = ls_address_port(address);
-}
-
 uint32_t ls_clients_add(struct ls_clients *c, int fd, const struct ls_address *peer)
 {
     uint32_t position = c->count++, index = c->active[position];
     c->all[index] = (struct ls_client) {
         .fd = fd, .number = ++c->served, .peer = *peer, .entry = -1, .position = position
     };
-    describe_peer(peer, &c->all[index].text);
     fresh_slot(ls_clients_slot(c, index), c->served);
     return index;
 }

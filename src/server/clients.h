@@ -1,4 +1,5 @@
-/* The supervisor's book of its clients: one entry a client, beside its slot in shared memory. */
+/* The supervisor's book of its clients: one entry a client, beside its slot in shared memory. Workers
+ * don't have it. */
 #ifndef LS_SERVER_CLIENTS_H
 #define LS_SERVER_CLIENTS_H
 
@@ -15,7 +16,6 @@ struct ls_client {
     void *worker;        /* the address of its struct ls_worker, in that process */
     uint64_t number;     /* from 1 */
     struct ls_address peer;
-    struct ls_peer text;   /* the same for handlers: made here, where the code for it is warm */
     bool answered;         /* we wrote an answer: the client may still be sending */
     bool cut;              /* the connection is to end with a reset */
     bool deaf;             /* we have shut it down for reading: it looks as if it had ended */

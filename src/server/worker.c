@@ -187,15 +187,14 @@ static void serve(struct ls_worker *w)
     }
 }
 
-_Noreturn void ls_worker_main(struct luaserve *s, uint32_t index, int entry)
+_Noreturn void ls_worker_main(struct luaserve *s, const struct ls_errand *errand)
 {
     struct ls_worker *w = &s->now->worker;
-    const struct ls_client *client = &s->clients.all[index];
-    w->fd = ls_fds_detach(&s->fds, entry);
+    w->fd = ls_fds_detach(&s->fds, errand->entry);
     if (w->fd < 0)
         ls_sys_exit_group(LUASERVE_OS);
-    become_worker(s, w, ls_clients_slot(&s->clients, index));
-    ls_engine_open(&w->engine, client->number, 0, &client->text);
+    become_worker(s, w, errand->slot);
+    ls_engine_open(&w->engine, errand->client, 0, &errand->peer);
     serve(w);
     if (!w->engine.gone)
         say_all(w);

@@ -30,7 +30,15 @@ struct ls_worker {
 int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls_lua *lua);
 void ls_worker_free(struct ls_worker *w);
 
-/* In the child: serves the client, whose socket is in ring entry `entry`, and ends the process. */
-_Noreturn void ls_worker_main(struct luaserve *s, uint32_t client, int entry);
+/* What a worker is made for. The supervisor writes it where it has to write anyhow: on its stack. */
+struct ls_errand {
+    uint64_t client;      /* its number */
+    struct ls_slot *slot; /* of the client */
+    int entry;            /* of the ring, where its socket is */
+    struct ls_peer peer;
+};
+
+/* In the child: serves the client, and ends the process. */
+_Noreturn void ls_worker_main(struct luaserve *s, const struct ls_errand *errand);
 
 #endif
