@@ -28,6 +28,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
 
            STUB openat2
            STUB fstat
+           STUB newfstatat
            STUB lseek
            STUB getdents64
            STUB unlink

@@ -118,6 +118,34 @@ describe("the syscalls", function()
     assert.equal(1, writes)
   end)
 
+  for _, mode in ipairs { "fork", "pool" } do
+    it("of a small file that is asked for again are a read, a look whether it has changed, and a write, " ..
+      "in mode " .. mode, function()
+      local server = spec.start {
+        wrap = "strace -ff -qq -o " .. traces,
+        env = env,
+        config = { processes = { mode = mode } },
+        arguments = { "--www", io.popen("pwd"):read "l" .. "/www" }, -- unchanged for seconds
+      }
+      local client = server:client()
+      for i = 1, 5 do
+        assert.equal(200, client:request({ path = "/index.html?" .. i }).status)
+      end
+      client:close()
+      assert.equal(0, server:stop())
+      local found
+      for path in io.popen("ls " .. traces .. ".*"):lines() do
+        local text = trace_of(path:match "(%d+)$")
+        found = found or text:match "(read%(%d+, \"GET /index.html%?4.-)read%(%d+, \"GET /index.html%?5"
+      end
+      assert.truthy(found)
+      local calls = {}
+      for name in found:gmatch "(%l[%w_]+)%(%d+, \"" do calls[#calls + 1] = name end
+      assert.same({ "read", "newfstatat", "write" }, calls)
+      assert.is_nil(found:find "open")
+    end)
+  end
+
   it("show the port in network byte order", function()
     local server = spec.start()
     local port = server.port

@@ -38,7 +38,7 @@ static const struct stub stubs[] = {
     S(socket),        S(setsockopt),    S(getsockopt),    S(getsockname),
     S(bind),          S(listen),        S(accept4),       S(connect),
     S(shutdown),      S(sendto),        S(recvfrom),      S(sendfile),
-    S(openat2),       S(fstat),         S(lseek),         S(getdents64),
+    S(openat2),       S(fstat), S(newfstatat),         S(lseek),         S(getdents64),
     S(unlink),        S(read),          S(readv),         S(pread64),       S(write),
     S(writev),        S(dup),           S(dup3),          S(fcntl),
     S(close),         S(close_range),   S(ppoll),         S(epoll_create1),

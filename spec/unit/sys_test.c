@@ -125,7 +125,7 @@ static void files_are_opened_described_and_unlinked(void)
 {
     char path[64];
     const struct ls_open_how make = { .flags = O_WRONLY | O_CREAT | O_EXCL, .mode = 0640 };
-    struct stat status;
+    struct stat status, named;
     if (under_valgrind())
         return;
     snprintf(path, sizeof path, "/tmp/luaserve-sys-test-%d", getpid());
@@ -139,7 +139,11 @@ static void files_are_opened_described_and_unlinked(void)
     CHECK_FAILS(ls_sys_openat2(CLOSED, "x", &for_reading, sizeof for_reading), EBADF);
     CHECK_FAILS(ls_sys_openat2(AT_FDCWD, path, &for_reading, 1), EINVAL);
     CHECK_FAILS(ls_sys_fstat(CLOSED, &status), EBADF);
+    CHECK_INT(ls_sys_newfstatat(AT_FDCWD, path, &named, 0), 0);
+    CHECK(named.st_ino == status.st_ino && named.st_size == 3);
+    CHECK_INT(ls_sys_newfstatat(fd, "", &named, AT_EMPTY_PATH), 0);
     CHECK_INT(ls_sys_unlink(path), 0);
+    CHECK_FAILS(ls_sys_newfstatat(AT_FDCWD, path, &named, 0), ENOENT);
     CHECK_FAILS(ls_sys_unlink(path), ENOENT);
     ls_sys_close(fd);
 }

@@ -89,7 +89,7 @@ static int put_range(struct ls_engine *e, const struct ls_file *file, const stru
 static int put_parts(struct ls_engine *e, struct ls_file *file, const struct ls_part *parts,
                      uint32_t count, uint64_t length)
 {
-    bool later = length > SMALL_FILE;
+    bool later = length > SMALL_FILE && file->fd >= 0;
     int err = 0;
     for (uint32_t i = 0; i < count && err == 0; i++) {
         ls_buffer_slice(&e->out.bytes, parts[i].heading);

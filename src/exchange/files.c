@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "exchange/shelf.h"
 #include "http/accept.h"
 #include "os/sys.h"
 
@@ -124,13 +125,47 @@ static int open_regular(struct place in, const char *path, int *fd, struct stat 
     return err < 0 ? status_of(err) : S_ISDIR(st->st_mode) ? -301 : -404;
 }
 
-static void describe(struct ls_file *file, int fd, const struct stat *st)
+static void describe(struct ls_file *file, const struct stat *st)
 {
-    file->fd = fd;
     file->size = (uint64_t)st->st_size;
     file->modified = st->st_mtim.tv_sec;
     snprintf(file->etag, sizeof file->etag, "\"%jx-%jx-%jx\"", (uintmax_t)st->st_size,
              (uintmax_t)stamp(st), (uintmax_t)st->st_ino);
+}
+
+static struct ls_slice type_of(const struct ls_www *www, const char *path)
+{
+    const char *name = strrchr(path, '/');
+    return ls_mime_of(&www->types, ls_slice_of(name ? name + 1 : path));
+}
+
+/* What is compressed on its way is read from its descriptor, so it is not kept. */
+static struct ls_shelf *shelf_for(const struct ls_www *www, struct place in, const char *path)
+{
+    bool packed = www->gzip && ls_mime_compressible(type_of(www, path));
+    return in.root != www->root || packed ? NULL : www->shelf;
+}
+
+/* A regular file, from memory or opened. 0, or -status. */
+static int obtain(const struct ls_www *www, struct place in, const char *path, struct ls_file *file,
+                  struct stat *st)
+{
+    struct ls_shelf *shelf = shelf_for(www, in, path);
+    *file = (struct ls_file) { .fd = -1 };
+    file->content = shelf ? ls_shelf_find(shelf, in.root, path, st) : NULL;
+    int err = file->content ? 0 : open_regular(in, path, &file->fd, st);
+    if (err == 0)
+        describe(file, st);
+    return err;
+}
+
+/* It is the one that is given out. */
+static void offer(const struct ls_www *www, struct place in, const char *path,
+                  const struct ls_file *file, const struct stat *st)
+{
+    struct ls_shelf *shelf = shelf_for(www, in, path);
+    if (shelf && !file->content)
+        ls_shelf_offer(shelf, path, file->fd, st);
 }
 
 /* ---- compressed siblings ---- */
@@ -150,28 +185,30 @@ struct ls_slice ls_coding_name(enum ls_coding coding)
 }
 
 /* Takes the sibling with that coding in place of the file, if it is there and not of old. */
-static bool take_sibling(struct place in, const char *path, enum ls_coding coding,
-                         const struct stat *original, struct ls_file *file)
+static bool take_sibling(const struct ls_www *www, struct place in, const char *path,
+                         enum ls_coding coding, const struct stat *original, struct ls_file *file)
 {
     char name[PATH_MOST + 4];
+    struct ls_file sibling;
     struct stat st;
-    int fd;
     snprintf(name, sizeof name, "%s%s", path, codings[coding].suffix);
-    if (open_regular(in, name, &fd, &st) < 0)
+    if (obtain(www, in, name, &sibling, &st) < 0)
         return false;
     if (st.st_mtim.tv_sec < original->st_mtim.tv_sec) {
-        ls_sys_close(fd);
+        ls_file_close(&sibling);
         return false;
     }
-    ls_sys_close(file->fd);
-    describe(file, fd, &st);
+    ls_file_close(file);
+    *file = sibling;
     file->coding = coding;
+    offer(www, in, name, file, &st);
     return true;
 }
 
 /* The best that there is, by the client's weights; of equals the one that is smaller as a rule. */
-static void choose_coding(struct place in, const char *path, const struct ls_asker *asker,
-                          const struct stat *original, struct ls_file *file)
+static void choose_coding(const struct ls_www *www, struct place in, const char *path,
+                          const struct ls_asker *asker, const struct stat *original,
+                          struct ls_file *file)
 {
     unsigned weight[LS_CODINGS];
     for (int c = 0; c < LS_CODINGS; c++)
@@ -181,7 +218,7 @@ static void choose_coding(struct place in, const char *path, const struct ls_ask
         for (enum ls_coding c = LS_CODING_GZIP; c < LS_CODINGS; c++)
             if (weight[c] > 0 && weight[c] >= weight[best])
                 best = c;
-        if (best == LS_CODING_NONE || take_sibling(in, path, best, original, file))
+        if (best == LS_CODING_NONE || take_sibling(www, in, path, best, original, file))
             return;
         weight[best] = 0;
     }
@@ -193,16 +230,17 @@ static int open_file(const struct ls_www *www, struct place in, const char *path
                      const struct ls_asker *asker, struct ls_file *file)
 {
     struct stat st;
-    int fd, err = open_regular(in, path, &fd, &st);
+    int err = obtain(www, in, path, file, &st);
     if (err < 0)
         return err;
-    const char *name = strrchr(path, '/');
-    describe(file, fd, &st);
-    file->coding = LS_CODING_NONE;
-    file->type = ls_mime_of(&www->types, ls_slice_of(name ? name + 1 : path));
-    file->varies = ls_mime_compressible(file->type);
-    if (file->varies)
-        choose_coding(in, path, asker, &st, file);
+    struct ls_slice type = type_of(www, path);
+    bool varies = ls_mime_compressible(type);
+    if (varies)
+        choose_coding(www, in, path, asker, &st, file);
+    if (file->coding == LS_CODING_NONE)
+        offer(www, in, path, file, &st);
+    file->type = type;
+    file->varies = varies;
     return 0;
 }
 
@@ -255,6 +293,10 @@ bool ls_file_entry(const struct ls_www *www, const struct ls_target *target, con
 
 int ls_file_read(const struct ls_file *file, uint64_t at, size_t len, char *out)
 {
+    if (file->content) {
+        memcpy(out, file->content + at, len);
+        return 0;
+    }
     for (size_t have = 0; have < len;) {
         long got = ls_sys_pread64(file->fd, out + have, len - have, (int64_t)(at + have));
         if (got == -EINTR)

@@ -1,4 +1,5 @@
-/* Files as representations: found beneath a folder, described by an open descriptor. */
+/* Files as representations: found beneath a folder, described by an open descriptor. A small one may
+ * come without a descriptor, from memory; its content is good until the next file is looked for. */
 #ifndef LS_EXCHANGE_FILES_H
 #define LS_EXCHANGE_FILES_H
 
@@ -7,6 +8,7 @@
 #include "http/uri.h"
 
 struct ls_gzip;
+struct ls_shelf;
 
 struct ls_www {                 /* a folder whose files are served */
     int root;                   /* its descriptor; -1: no files */
@@ -15,6 +17,7 @@ struct ls_www {                 /* a folder whose files are served */
     uint64_t max_age;           /* seconds that clients may keep a file without asking; 0: unsaid */
     struct ls_mime_map types;   /* before those that we know */
     const struct ls_gzip *gzip; /* compresses what stands there uncompressed; NULL: nothing does */
+    struct ls_shelf *shelf;     /* keeps what is small; NULL: nothing is kept */
 };
 
 enum ls_coding { LS_CODING_NONE, LS_CODING_GZIP, LS_CODING_BR, LS_CODINGS };
@@ -22,7 +25,8 @@ enum ls_coding { LS_CODING_NONE, LS_CODING_GZIP, LS_CODING_BR, LS_CODINGS };
 enum { LS_ETAG_MAX = 64 };
 
 struct ls_file {
-    int fd; /* of a regular file, read-only */
+    int fd;              /* of a regular file, read-only; -1: it is kept … */
+    const char *content; /* … and this is in it; else NULL */
     uint64_t size;
     int64_t modified;       /* seconds since 1970 */
     struct ls_slice type;   /* media type, by its name */

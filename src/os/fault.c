@@ -36,7 +36,7 @@ static const struct name calls[] = {
     CALL(socket),          CALL(setsockopt),      CALL(getsockopt),      CALL(getsockname),
     CALL(bind),            CALL(listen),          CALL(accept4),         CALL(connect),
     CALL(shutdown),        CALL(sendto),          CALL(recvfrom),        CALL(sendfile),
-    CALL(openat2),         CALL(fstat),           CALL(lseek),           CALL(getdents64),
+    CALL(openat2),         CALL(fstat), CALL(newfstatat),           CALL(lseek),           CALL(getdents64),
     CALL(unlink),          CALL(read),            CALL(readv),           CALL(pread64),
     CALL(write),           CALL(writev),          CALL(dup),             CALL(dup3),
     CALL(fcntl),           CALL(close),           CALL(close_range),     CALL(ppoll),

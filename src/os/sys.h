@@ -52,6 +52,7 @@ long ls_sys_sendfile(int to, int from, int64_t *offset, size_t len);
 
 int ls_sys_openat2(int dir, const char *path, const struct ls_open_how *how, size_t size);
 int ls_sys_fstat(int fd, struct stat *status);
+int ls_sys_newfstatat(int dir, const char *path, struct stat *status, int flags);
 int64_t ls_sys_lseek(int fd, int64_t offset, int whence);
 long ls_sys_getdents64(int dir, void *entries, size_t len);
 int ls_sys_unlink(const char *path);

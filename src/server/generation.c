@@ -69,6 +69,7 @@ void ls_generation_free(struct ls_generation **generation)
     if (g->site.www.root >= 0)
         ls_sys_close(g->site.www.root);
     ls_gzip_unload(&g->gzip);
+    ls_shelf_free(&g->shelf);
     ls_sandbox_free(&g->sandbox);
     if (g->log_file.fd > 2)
         ls_sys_close(g->log_file.fd);
@@ -205,6 +206,8 @@ static void fill_site(struct ls_generation *g)
     site->www.max_age = c->max_age / 1000000;
     site->www.types = (struct ls_mime_map) { c->mime, c->mime_count };
     site->www.gzip = g->gzip;
+    g->shelf.settled = LS_SHELF_SETTLED;
+    site->www.shelf = &g->shelf;
     site->dev = c->dev;
     site->log = &g->log;
     ls_lua_handlers(g->lua, &site->handlers);

@@ -3,6 +3,7 @@
 #ifndef LS_SERVER_GENERATION_H
 #define LS_SERVER_GENERATION_H
 
+#include "exchange/shelf.h"
 #include "luaserve.h"
 #include "server/clients.h"
 #include "server/config.h"
@@ -20,6 +21,7 @@ struct ls_generation {
         const _Atomic uint32_t *now; /* another age: to be opened again; NULL: nobody asks for it */
     } log_file;
     struct ls_gzip *gzip;       /* NULL: nothing is compressed */
+    struct ls_shelf shelf;      /* of the files that it serves */
     struct ls_sandbox *sandbox; /* NULL: workers may do everything */
     struct ls_router *router;
     struct ls_lua *lua;
