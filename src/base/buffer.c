@@ -37,16 +37,6 @@ void ls_buffer_append(struct ls_buffer *b, const void *bytes, size_t len)
     b->len += len;
 }
 
-void ls_buffer_slice(struct ls_buffer *b, struct ls_slice text)
-{
-    ls_buffer_append(b, text.at, text.len);
-}
-
-void ls_buffer_text(struct ls_buffer *b, const char *text)
-{
-    ls_buffer_append(b, text, strlen(text));
-}
-
 void ls_buffer_byte(struct ls_buffer *b, char byte)
 {
     ls_buffer_append(b, &byte, 1);

@@ -16,8 +16,17 @@ struct ls_buffer {
 
 int ls_buffer_reserve(struct ls_buffer *b, size_t more); /* 0 or -ENOMEM; room behind at + len */
 void ls_buffer_append(struct ls_buffer *b, const void *bytes, size_t len);
-void ls_buffer_slice(struct ls_buffer *b, struct ls_slice text);
-void ls_buffer_text(struct ls_buffer *b, const char *text); /* up to its NUL */
+
+static inline void ls_buffer_slice(struct ls_buffer *b, struct ls_slice text)
+{
+    ls_buffer_append(b, text.at, text.len);
+}
+
+static inline void ls_buffer_text(struct ls_buffer *b, const char *text) /* up to its NUL */
+{
+    ls_buffer_append(b, text, strlen(text));
+}
+
 void ls_buffer_byte(struct ls_buffer *b, char byte);
 void ls_buffer_decimal(struct ls_buffer *b, uint64_t number);
 void ls_buffer_printf(struct ls_buffer *b, const char *format, ...)

@@ -3,11 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-struct ls_slice ls_slice_of(const char *text)
-{
-    return (struct ls_slice) { text, text ? strlen(text) : 0 };
-}
-
 bool ls_slice_equal(struct ls_slice a, struct ls_slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);

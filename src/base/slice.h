@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct ls_slice {
     const char *at;
@@ -13,7 +14,12 @@ struct ls_slice {
 
 #define LS_SLICE(literal) ((struct ls_slice) { "" literal, sizeof(literal) - 1 })
 
-struct ls_slice ls_slice_of(const char *text); /* up to its NUL; NULL gives the empty slice */
+/* Up to its NUL; NULL gives the empty slice. Inline, so that the length of a literal is a constant. */
+static inline struct ls_slice ls_slice_of(const char *text)
+{
+    return (struct ls_slice) { text, text ? strlen(text) : 0 };
+}
+
 bool ls_slice_equal(struct ls_slice a, struct ls_slice b);
 bool ls_slice_equal_nocase(struct ls_slice a, struct ls_slice b); /* ASCII letters only */
 bool ls_slice_starts(struct ls_slice text, struct ls_slice prefix);

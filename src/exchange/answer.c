@@ -22,11 +22,21 @@ static bool may_keep(const struct ls_engine *e)
     return !never_asked && !e->eof && e->body.left <= LS_ANSWER_DRAIN;
 }
 
+static struct ls_slice date(struct ls_engine *e)
+{
+    int64_t now = ls_clock_wall();
+    if (now != e->date_of) {
+        ls_date_format(now, e->date);
+        e->date_of = now;
+    }
+    return (struct ls_slice) { e->date, sizeof e->date };
+}
+
 static struct ls_framing framing(struct ls_engine *e, int status)
 {
     e->keep = may_keep(e);
     return (struct ls_framing) { .status = status,
-                                 .now = ls_clock_wall(),
+                                 .date = date(e),
                                  .close = !e->keep,
                                  .keep_alive = e->keep && e->head.minor == 0,
                                  .id = { e->id, 16 } };

@@ -107,12 +107,12 @@ static uint64_t body_deadline(struct ls_engine *e, uint64_t now)
 }
 
 /* Idle, head and linger times are total; body and send times begin again with every wait. */
-static void enter_wait(struct ls_engine *e, enum ls_phase phase)
+static void enter_wait(struct ls_engine *e, enum ls_phase phase, uint64_t now)
 {
     if (phase == LS_PHASE_BODY)
-        enter(e, phase, body_deadline(e, ls_clock_us()));
+        enter(e, phase, body_deadline(e, now));
     else if (phase != e->phase || phase == LS_PHASE_SEND)
-        enter(e, phase, ls_clock_us() + budget(e, phase));
+        enter(e, phase, now + budget(e, phase));
 }
 
 void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_phase phase,
@@ -125,9 +125,10 @@ void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_pha
             enter(e, LS_PHASE_HANDLER, 0);
         return;
     }
+    uint64_t now = ls_clock_us();
     if (e->paused_at == 0)
-        e->paused_at = ls_clock_us(); /* from here on the handler's time stands still */
-    enter_wait(e, phase);
+        e->paused_at = now; /* from here on the handler's time stands still */
+    enter_wait(e, phase, now);
 }
 
 bool ls_engine_enter_handler(struct ls_engine *e)
@@ -148,7 +149,7 @@ bool ls_engine_enter_handler(struct ls_engine *e)
 static bool needs(struct ls_engine *e, struct ls_need *need, enum ls_need_kind kind,
                   enum ls_phase phase)
 {
-    enter_wait(e, phase);
+    enter_wait(e, phase, ls_clock_us());
     *need = (struct ls_need) { .kind = kind, .phase = phase };
     return false;
 }
@@ -289,7 +290,7 @@ static bool run(struct ls_engine *e, struct ls_need *need)
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
     e->wall_until = ls_clock_us() + e->limits.wall;
     e->paused_at = 0;
-    if (!ls_engine_enter_handler(e))
+    if (!enter(e, LS_PHASE_HANDLER, e->wall_until))
         return true;
     return ran(e, h->start(h->ctx, e, e->match.route->handler), need);
 }

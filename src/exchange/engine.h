@@ -16,6 +16,7 @@
 #include "exchange/router.h"
 #include "exchange/site.h"
 #include "exchange/slot.h"
+#include "http/date.h"
 
 enum ls_need_kind {
     LS_NEED_INPUT,  /* at least one byte, or the end of input */
@@ -84,6 +85,8 @@ struct ls_engine {
     struct ls_output out;
     struct ls_packing *packing; /* of the file that is being compressed; NULL: none is */
     char id[17];                /* of the request: X-Request-Id, incident id */
+    char date[LS_DATE_LEN];     /* of the last answer … */
+    int64_t date_of;            /* … which is this second */
 
     struct ls_need need; /* of the handler that waits */
     void *handler;       /* the layer above's own */

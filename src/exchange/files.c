@@ -125,12 +125,25 @@ static int open_regular(struct place in, const char *path, int *fd, struct stat 
     return err < 0 ? status_of(err) : S_ISDIR(st->st_mode) ? -301 : -404;
 }
 
+static char *put_hex(char *to, uint64_t value, char behind)
+{
+    int bits = value == 0 ? 4 : (64 - __builtin_clzll(value) + 3) & ~3;
+    while ((bits -= 4) >= 0)
+        *to++ = "0123456789abcdef"[value >> bits & 15];
+    *to++ = behind;
+    return to;
+}
+
 static void describe(struct ls_file *file, const struct stat *st)
 {
     file->size = (uint64_t)st->st_size;
     file->modified = st->st_mtim.tv_sec;
-    snprintf(file->etag, sizeof file->etag, "\"%jx-%jx-%jx\"", (uintmax_t)st->st_size,
-             (uintmax_t)stamp(st), (uintmax_t)st->st_ino);
+    char *to = file->etag;
+    *to++ = '"';
+    to = put_hex(to, file->size, '-');
+    to = put_hex(to, stamp(st), '-');
+    to = put_hex(to, st->st_ino, '"');
+    *to = '\0';
 }
 
 static struct ls_slice type_of(const struct ls_www *www, const char *path)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "exchange/gzip.h"
@@ -38,10 +39,10 @@ static bool is_to_be_packed(const struct ls_engine *e, const struct ls_file *fil
 
 static void add_etag(struct ls_engine *e, const struct ls_validators *v)
 {
-    char text[LS_ETAG_MAX + 2];
-    int len =
-        snprintf(text, sizeof text, "%s%.*s", v->weak ? "W/" : "", (int)v->etag.len, v->etag.at);
-    add_field(e, LS_SLICE("ETag"), (struct ls_slice) { text, (size_t)len });
+    char text[LS_ETAG_MAX + 2] = "W/";
+    size_t at = v->weak ? 2 : 0;
+    memcpy(text + at, v->etag.at, v->etag.len);
+    add_field(e, LS_SLICE("ETag"), (struct ls_slice) { text, at + v->etag.len });
 }
 
 static void add_date(struct ls_engine *e, struct ls_slice name, int64_t seconds)
@@ -54,9 +55,10 @@ static void add_date(struct ls_engine *e, struct ls_slice name, int64_t seconds)
 static void add_max_age(struct ls_engine *e)
 {
     char text[40];
+    if (e->site->www.max_age == 0)
+        return;
     int len = snprintf(text, sizeof text, "max-age=%ju", (uintmax_t)e->site->www.max_age);
-    if (e->site->www.max_age > 0)
-        add_field(e, LS_SLICE("Cache-Control"), (struct ls_slice) { text, (size_t)len });
+    add_field(e, LS_SLICE("Cache-Control"), (struct ls_slice) { text, (size_t)len });
 }
 
 /* What a 304 says too (RFC 9110 15.4.5). */

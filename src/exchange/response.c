@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "http/chars.h"
-#include "http/date.h"
 #include "http/status.h"
 
 static bool is_token(struct ls_slice name)
@@ -17,12 +16,13 @@ static bool is_token(struct ls_slice name)
 /* Framing and the connection are the server's business: a second opinion could split a response. */
 static bool is_ours(struct ls_slice name)
 {
-    static const char *const ours[] = {
-        "content-length", "transfer-encoding", "connection", "date",   "x-request-id",
-        "keep-alive",     "proxy-connection",  "trailer",    "upgrade"
-    };
+    static const struct ls_slice ours[] = { { "content-length", 14 }, { "transfer-encoding", 17 },
+                                            { "connection", 10 },     { "date", 4 },
+                                            { "x-request-id", 12 },   { "keep-alive", 10 },
+                                            { "trailer", 7 },         { "proxy-connection", 16 },
+                                            { "upgrade", 7 } };
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (ls_slice_equal_nocase(name, ls_slice_of(ours[i])))
+        if (ls_slice_equal_nocase(name, ours[i]))
             return true;
     return false;
 }
@@ -93,10 +93,8 @@ static void add_framing(struct ls_buffer *out, const struct ls_framing *f)
 void ls_response_head(const struct ls_response *r, const struct ls_framing *f,
                       struct ls_buffer *out)
 {
-    char date[LS_DATE_LEN];
     add_status_line(out, f->status);
-    ls_date_format(f->now, date);
-    add_line(out, LS_SLICE("Date"), (struct ls_slice) { date, sizeof date });
+    add_line(out, LS_SLICE("Date"), f->date);
     ls_buffer_append(out, r->fields.at, r->fields.len);
     if (r->type.len > 0)
         add_line(out, LS_SLICE("Content-Type"), (struct ls_slice) { r->type.at, r->type.len });

@@ -16,7 +16,7 @@ struct ls_framing { /* what the head says beside the fields */
     uint64_t length;
     bool close;      /* say Connection: close */
     bool keep_alive; /* say Connection: keep-alive (to a 1.0 client that asked for it) */
-    int64_t now;     /* seconds since 1970, for Date */
+    struct ls_slice date;
     struct ls_slice id;
 };
 

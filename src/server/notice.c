@@ -4,12 +4,15 @@
 
 #include "base/clock.h"
 #include "exchange/response.h"
+#include "http/date.h"
 #include "os/sys.h"
 
 void ls_notice_build(struct ls_buffer *out, int status, const char *id, bool head_only)
 {
     struct ls_response response = { .fields = { 0 } };
     struct ls_buffer page = { 0 };
+    char date[LS_DATE_LEN];
+    ls_date_format(ls_clock_wall(), date);
     ls_response_page(status, (struct ls_slice) { id, 16 }, NULL, &page);
     ls_response_field(&response, LS_SLICE("Content-Type"), LS_SLICE("text/html; charset=utf-8"));
     if (status == 503)
@@ -18,7 +21,7 @@ void ls_notice_build(struct ls_buffer *out, int status, const char *id, bool hea
                             .has_length = true,
                             .length = page.len,
                             .close = true,
-                            .now = ls_clock_wall(),
+                            .date = { date, sizeof date },
                             .id = { id, 16 } };
     ls_response_head(&response, &f, out);
     if (!head_only)

@@ -366,6 +366,9 @@ local OPTIONS = { config = true, scripts = true, www = true, env = true, argumen
 
 local function checked(what, options)
   check_keys(what, options or {}, OPTIONS, " (settings of config.lua stand in config = { … })")
+  if options and options.arguments and type(options.arguments) ~= "table" then
+    error(what .. ": arguments: expected a table, got a " .. type(options.arguments), 3)
+  end
   return options or {}
 end
 
