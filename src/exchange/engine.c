@@ -16,7 +16,7 @@ enum {
     FIRST_STORE = 512,     /* four times a target, and four */
     COALESCE = 64 << 10,   /* bytes of complete responses that wait for more of them */
     LINGER_MOST = 1 << 20, /* bytes thrown away before we stop waiting for a client to finish */
-    BODY_ROOM = 16 << 10,  /* bytes of input beside the largest head */
+    BODY_ROOM = 64 << 10,  /* bytes of input beside the largest head: of a body at one read */
     MOST_KEPT = 16 << 10   /* bytes of a buffer that an engine at rest keeps */
 };
 
@@ -156,8 +156,10 @@ static bool needs(struct ls_engine *e, struct ls_need *need, enum ls_need_kind k
 
 struct ls_slice ls_engine_room(struct ls_engine *e)
 {
-    size_t most = (size_t)e->site->head.line + e->site->head.headers + BODY_ROOM;
-    return ls_input_room(&e->in, most);
+    size_t head = (size_t)e->site->head.line + e->site->head.headers;
+    uint64_t left = e->body.done ? 0 : e->body.chunked ? BODY_ROOM : e->body.left;
+    size_t wanted = left == 0 ? 1 : left < BODY_ROOM ? (size_t)left : BODY_ROOM;
+    return ls_input_room(&e->in, wanted, head + BODY_ROOM);
 }
 
 void ls_engine_received(struct ls_engine *e, size_t len)

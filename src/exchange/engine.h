@@ -17,6 +17,7 @@
 #include "exchange/site.h"
 #include "exchange/slot.h"
 #include "http/date.h"
+#include "os/net.h"
 
 enum ls_need_kind {
     LS_NEED_INPUT,  /* at least one byte, or the end of input */
@@ -32,7 +33,7 @@ struct ls_need {
 };
 
 struct ls_peer {
-    char ip[64]; /* "unix" for Unix sockets */
+    char ip[LS_ADDRESS_IP]; /* "unix" for Unix sockets */
     uint16_t port;
 };
 

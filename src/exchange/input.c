@@ -15,9 +15,11 @@ static void close_gap(struct ls_input *in)
     in->used = in->head;
 }
 
-static void grow(struct ls_input *in, size_t most)
+static void grow(struct ls_input *in, size_t wanted, size_t most)
 {
     size_t cap = in->cap ? in->cap * 2 : FIRST;
+    while (cap < most && cap - in->len < wanted)
+        cap *= 2;
     if (cap > most)
         cap = most;
     if (cap <= in->cap)
@@ -29,12 +31,12 @@ static void grow(struct ls_input *in, size_t most)
     in->cap = cap;
 }
 
-struct ls_slice ls_input_room(struct ls_input *in, size_t most)
+struct ls_slice ls_input_room(struct ls_input *in, size_t wanted, size_t most)
 {
-    if (in->len == in->cap)
+    if (in->cap - in->len < wanted)
         close_gap(in);
-    if (in->len == in->cap)
-        grow(in, most);
+    if (in->cap - in->len < wanted)
+        grow(in, wanted, most);
     return (struct ls_slice) { in->at + in->len, in->cap - in->len };
 }
 

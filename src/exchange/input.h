@@ -15,9 +15,9 @@ struct ls_input {
     size_t used; /* first byte that is not used up; >= head */
 };
 
-/* Room for at least one byte, moving bytes together and growing up to `most`. The room, or an
- * empty slice when `most` bytes are in use or memory is short. */
-struct ls_slice ls_input_room(struct ls_input *in, size_t most);
+/* Room for `wanted` bytes, or for as many as there can be, moving bytes together and growing up to
+ * `most`. The room, or an empty slice when `most` bytes are in use or memory is short. */
+struct ls_slice ls_input_room(struct ls_input *in, size_t wanted, size_t most);
 void ls_input_keep_head(struct ls_input *in, size_t head);
 struct ls_slice ls_input_rest(const struct ls_input *in); /* not used yet */
 void ls_input_use(struct ls_input *in, size_t len);

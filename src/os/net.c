@@ -103,7 +103,7 @@ static void local_text(const struct ls_address *address, char text[LS_ADDRESS_TE
 
 void ls_address_text(const struct ls_address *address, char text[LS_ADDRESS_TEXT])
 {
-    char ip[LS_ADDRESS_TEXT];
+    char ip[LS_ADDRESS_IP];
     unsigned port = ls_address_port(address);
     ls_address_ip(address, ip);
     if (family_of(address) == AF_INET)
@@ -114,12 +114,12 @@ void ls_address_text(const struct ls_address *address, char text[LS_ADDRESS_TEXT
         local_text(address, text);
 }
 
-void ls_address_ip(const struct ls_address *address, char text[LS_ADDRESS_TEXT])
+void ls_address_ip(const struct ls_address *address, char text[LS_ADDRESS_IP])
 {
     if (family_of(address) == AF_INET)
-        inet_ntop(AF_INET, &address->name.ip4.sin_addr, text, LS_ADDRESS_TEXT);
+        inet_ntop(AF_INET, &address->name.ip4.sin_addr, text, LS_ADDRESS_IP);
     else if (family_of(address) == AF_INET6)
-        inet_ntop(AF_INET6, &address->name.ip6.sin6_addr, text, LS_ADDRESS_TEXT);
+        inet_ntop(AF_INET6, &address->name.ip6.sin6_addr, text, LS_ADDRESS_IP);
     else
         memcpy(text, "unix", sizeof "unix");
 }

@@ -18,7 +18,10 @@ struct ls_address {
 };
 
 /* Longest text of an address with its NUL: "unix:" and a path of 107 bytes. */
-enum { LS_ADDRESS_TEXT = 128 };
+enum {
+    LS_ADDRESS_TEXT = 128,
+    LS_ADDRESS_IP = 46 /* "::ffff:255.255.255.255" and the like, with its NUL */
+};
 
 /* "0.0.0.0:3000", "[::1]:80", "unix:/run/x.sock". Ports 0–65535, numeric addresses only.
  * 0 or -EINVAL; -ENAMETOOLONG when a Unix path has more than 107 bytes. */
@@ -29,7 +32,7 @@ int ls_address_parse(struct ls_slice text, struct ls_address *address);
 void ls_address_text(const struct ls_address *address, char text[LS_ADDRESS_TEXT]);
 
 /* The address alone ("127.0.0.1", "::1"; "unix" for Unix sockets), and the port (there 0). */
-void ls_address_ip(const struct ls_address *address, char text[LS_ADDRESS_TEXT]);
+void ls_address_ip(const struct ls_address *address, char text[LS_ADDRESS_IP]);
 uint16_t ls_address_port(const struct ls_address *address);
 
 /* socket, SO_REUSEADDR, bind, listen. The socket is close-on-exec and non-blocking; `bound` gets

@@ -1,7 +1,6 @@
 #include "server/poolhouse.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 
 #include "os/sys.h"
@@ -28,14 +27,6 @@ static int accept_free(struct luaserve *s, int listener, struct ls_address *peer
     return ls_net_accept(listener, peer, SOCK_NONBLOCK);
 }
 
-static void describe(struct ls_member *m, const struct ls_address *peer)
-{
-    char text[LS_ADDRESS_TEXT];
-    ls_address_ip(peer, text);
-    snprintf(m->peer.ip, sizeof m->peer.ip, "%.*s", (int)sizeof m->peer.ip - 1, text);
-    m->peer.port = ls_address_port(peer);
-}
-
 static uint64_t number(struct luaserve *s)
 {
     return atomic_fetch_add(&self(s)->shared->numbers, 1) + 1;
@@ -59,7 +50,8 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer)
     struct ls_member *m = &w->members.all[index];
     m->number = number(s);
     m->readable = m->writable = true; /* what came with the connection is there already, often */
-    describe(m, peer);
+    ls_address_ip(peer, m->peer.ip);
+    m->peer.port = ls_address_port(peer);
     count(w, w->members.count);
     if (s->now->config.processes.per_address > 0)
         register_key(w, (uint32_t)index, key_of(peer));

@@ -1,6 +1,7 @@
 #include "server/poolworker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,9 @@
 #include "server/worker.h"
 
 enum {
-    EVENTS = 128, /* taken at one go */
-    TURN = 8      /* reads and writes for one client, before it is another one's turn */
+    EVENTS = 128,  /* taken at one go */
+    TURN = 8,      /* reads and writes for one client, before it is another one's turn */
+    KEPT = 4 << 20 /* bytes of free memory that need not go back to the system at once */
 };
 
 static struct ls_seat *seat_of(struct ls_engine *e)
@@ -569,6 +571,8 @@ _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place)
                                   .slot = &s->shared->slots[place],
                                   .supervisor = s->now->worker.supervisor };
     ls_confine(s->now, w->supervisor, s->pool.shared->max + 1024 + c->limits.descriptors);
+    mallopt(M_TRIM_THRESHOLD, KEPT); /* or a large body costs its page faults each time */
+    mallopt(M_MMAP_THRESHOLD, KEPT);
     int err = prepare(w);
     if (err < 0) {
         snprintf(w->slot->cause, sizeof w->slot->cause, "cannot begin: %s", strerror(-err));

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -47,20 +46,14 @@ static int take_ring_entry(struct luaserve *s)
     return entry < 0 ? -EBUSY : entry;
 }
 
-static void describe_peer(const struct ls_address *address, struct ls_peer *peer)
-{
-    char text[LS_ADDRESS_TEXT];
-    ls_address_ip(address, text);
-    snprintf(peer->ip, sizeof peer->ip, "%.*s", (int)sizeof peer->ip - 1, text);
-    peer->port = ls_address_port(address);
-}
-
 static int fork_worker(struct luaserve *s, uint32_t client, int entry)
 {
-    struct ls_errand errand = { .entry = entry,
+    const struct ls_address *peer = &s->clients.all[client].peer;
+    struct ls_errand errand = { .peer.port = ls_address_port(peer),
+                                .entry = entry,
                                 .slot = ls_clients_slot(&s->clients, client),
                                 .client = s->clients.all[client].number };
-    describe_peer(&s->clients.all[client].peer, &errand.peer);
+    ls_address_ip(peer, errand.peer.ip);
     int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
     int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
     if (pid == 0)
