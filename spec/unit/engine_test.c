@@ -219,7 +219,32 @@ static void gives_a_body_time_by_what_has_come(void)
     end(&m);
 }
 
+static void has_room_for_the_body_that_comes(void)
+{
+    static const char *const framings[] = { "Content-Length: 60000", "Transfer-Encoding: chunked" };
+    for (int i = 0; i < 2; i++) {
+        struct memory m;
+        struct ls_site large = site;
+        struct ls_need need = { .phase = LS_PHASE_START };
+        char head[100];
+        snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\n" HOST "%s\r\n\r\n", framings[i]);
+        large.limits.body = 60000;
+        CHECK_INT(memory_begin(&m, &large, ls_slice_of(head), 100, true), 0);
+        CHECK(ls_engine_room(&m.engine).len < 10000);
+        for (int n = 0; n < 20 && need.phase != LS_PHASE_BODY; n++) {
+            need = ls_engine_step(&m.engine);
+            if (need.phase != LS_PHASE_BODY)
+                memory_meet(&m, &need);
+        }
+        CHECK(ls_engine_room(&m.engine).len >= 60000);
+        ls_engine_gone(&m.engine);
+        CHECK_INT(ls_engine_step(&m.engine).kind, LS_NEED_END);
+        end(&m);
+    }
+}
+
 static const struct unit_test tests[] = {
+    { "has room for the body that comes", has_room_for_the_body_that_comes },
     { "gives a body time by what has come of it", gives_a_body_time_by_what_has_come },
     { "answers the same whole and in pieces, blocking and yielding",
       answers_the_same_whole_and_in_pieces },
