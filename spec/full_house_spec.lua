@@ -49,7 +49,8 @@ end
 
 describe("at max_clients", function()
   it("the client that is idle for longest makes room", function()
-    local server = start { max_clients = 2, queue_timeout = "1h" }
+    -- In mode pool that holds among the clients of one worker.
+    local server = start { max_clients = 2, queue_timeout = "1h", workers = 1 }
     local one, two = server:client(), server:client()
     one:request { path = "/ok" }
     two:request { path = "/ok" }
@@ -57,6 +58,17 @@ describe("at max_clients", function()
     assert.equal(200, server:get("/ok").status)
     assert.equal("", two:receive "*a")
     assert.equal(200, one:request({ path = "/ok" }).status)
+    server:stop()
+  end)
+
+  it("a client of another worker makes room where the own has none that is idle", function()
+    local server = start { max_clients = 8, queue_timeout = "1h" }
+    local clients = {}
+    for i = 1, 8 do
+      clients[i] = server:client()
+      assert.equal(200, clients[i]:request({ path = "/ok" }).status)
+    end
+    for _ = 1, 8 do assert.equal(200, server:get("/ok").status) end
     server:stop()
   end)
 
