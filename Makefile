@@ -67,6 +67,8 @@ $(BUILD)/unit/%_test: spec/unit/%_test.c $(BUILD)/libluaserve.a
 	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit $(filter-out -Wmissing-prototypes,$(CFLAGS)) -MMD -MP $(LDFLAGS) \
 	    -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS) -lpthread
 
+$(BUILD)/unit/allocation_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
 # A fuzz target without libFuzzer, over its corpus.
 $(BUILD)/unit/fuzz_%_test: spec/fuzz/%.c spec/fuzz/replay.c $(BUILD)/libluaserve.a $(wildcard spec/fuzz/*.h)
 	@mkdir -p $(@D)
