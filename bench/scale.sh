@@ -23,6 +23,12 @@ if (($# != 2)); then
   exit 64
 fi
 luaserve=$(realpath "$1") built=$(realpath "$2")
+for mode in ${MODES:-}; do
+  if [[ $mode != fork && $mode != pool ]]; then fail "MODES: \"$mode\" is neither fork nor pool"; fi
+done
+for number in ${CLIENTS:-} "$active" "$rate" "$each"; do
+  if [[ ! $number =~ ^[1-9][0-9]*$ ]]; then fail "\"$number\" is not a number above 0"; fi
+done
 
 # What the kernel itself holds now, KiB: stacks, page tables, and objects.
 kernel_memory() {
@@ -106,6 +112,9 @@ hold() {
 
 compare() {
   local name=luaserve-$1 null
+  if [[ $descriptors != unlimited ]] && ((descriptors < $2 + 200)); then
+    fail "$2 clients need $(($2 + 200)) descriptors, and ulimit -Hn is $descriptors"
+  fi
   hold null_epoll "$2"
   null=${each_kib##* }
   hold "$name" "$2"
