@@ -7,11 +7,14 @@
 static struct ls_router *router;
 static char store[4096];
 
-static int add(const char *methods, const char *pattern, int handler)
+static char said[512]; /* why the last route was refused */
+
+static int add_at(const char *host, const char *methods, const char *pattern, int handler)
 {
     struct ls_buffer why = { 0 };
     struct ls_route route = { .handler = handler,
                               .pattern = (char *)pattern,
+                              .host = (char *)host,
                               .where = (char *)"a.lua:1" };
     struct ls_slice rest = ls_slice_of(methods);
     while (rest.len > 0) {
@@ -21,15 +24,21 @@ static int add(const char *methods, const char *pattern, int handler)
     }
     int err = ls_router_add(router, &route, &why);
     CHECK(err == 0 || err == -ENOMEM || why.len > 0);
+    snprintf(said, sizeof said, "%.*s", (int)why.len, why.at ? why.at : "");
     ls_buffer_free(&why);
     return err;
+}
+
+static int add(const char *methods, const char *pattern, int handler)
+{
+    return add_at(NULL, methods, pattern, handler);
 }
 
 static bool find(enum ls_method method, const char *path, unsigned skip, struct ls_match *match)
 {
     struct ls_target target;
     CHECK_INT(ls_target_parse(LS_GET, ls_slice_of(path), store, &target), 0);
-    return ls_router_match(router, method, &target, skip, match);
+    return ls_router_match(router, 0, method, &target, skip, match);
 }
 
 static int handler_of(enum ls_method method, const char *path, unsigned skip)
@@ -42,7 +51,7 @@ static unsigned allowed(const char *path)
 {
     struct ls_target target;
     CHECK_INT(ls_target_parse(LS_GET, ls_slice_of(path), store, &target), 0);
-    return ls_router_allowed(router, &target);
+    return ls_router_allowed(router, 0, &target);
 }
 
 static void fresh(void)
@@ -116,8 +125,13 @@ static void knows_methods(void)
 
 static void refuses_patterns_that_are_none(void)
 {
-    static const char *const bad[] = { "a",      "/:",    "/:1",   "/a//b",   "/*x/y",
-                                       "/:a/:a", "/:a-b", "/a(/)", "/:a[%d]", "/*" };
+    static const char *const bad[] = {
+        "a",     "/:",    "/:1",      "/a//b",     "/*x/y",    "/:a/:a",
+        "/:a-b", "/a(/)", "/:a[%d",   "/*",        "/a()",     "/a(/b",
+        "/a/b)", "/a(b)", "/a(/b)c",  "/a/.",      "/../a",    "/%2e%2E",
+        "/a?b",  "/a#b",  "/%zz",     "/%4",       "/%00",     "/%ff",
+        "/:a[]", "/:a[%", "/:a[z-a]", "/:a[\xff]", "/:a[%d]x", "(/a)(/b)(/c)(/d)(/e)"
+    };
     fresh();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK_INT(add("GET", bad[i], 1), -EINVAL);
@@ -131,6 +145,162 @@ static void refuses_what_is_taken(void)
     CHECK_INT(add("POST", "/a/:y", 2), -EEXIST);
     CHECK_INT(add("PUT", "/a/:y", 3), 0);
     CHECK_INT(add("GET", "/a/:y/", 4), 0);
+}
+
+static void leaves_optional_parts_out(void)
+{
+    struct ls_match m;
+    fresh();
+    CHECK_INT(add("GET", "/u(/:id)", 1), 0);
+    CHECK_INT(add("GET", "/log(/:year[%d](/:month[%d]))/list", 2), 0);
+    CHECK_INT(add("GET", "(/:lang)/about", 3), 0);
+    CHECK_INT(add("GET", "/f(/*rest)", 4), 0);
+    CHECK(find(LS_GET, "/u", 0, &m));
+    CHECK(m.captures[0].at == NULL);
+    CHECK(find(LS_GET, "/u/7", 0, &m));
+    CHECK_TEXT(m.captures[0], "7");
+    CHECK_INT(handler_of(LS_GET, "/u/7/8", 0), -1);
+    CHECK_INT(handler_of(LS_GET, "/log/list", 0), 2);
+    CHECK(find(LS_GET, "/log/2026/list", 0, &m));
+    CHECK_TEXT(m.captures[0], "2026");
+    CHECK(m.captures[1].at == NULL);
+    CHECK(find(LS_GET, "/log/2026/11/list", 0, &m));
+    CHECK_TEXT(m.captures[1], "11");
+    CHECK_INT(handler_of(LS_GET, "/about", 0), 3);
+    CHECK_INT(handler_of(LS_GET, "/de/about", 0), 3);
+    CHECK_INT(handler_of(LS_GET, "/f", 0), 4);
+    CHECK(find(LS_GET, "/f/a/b", 0, &m));
+    CHECK_TEXT(m.captures[0], "a/b");
+    CHECK_INT((long)ls_router_count(router), 4);
+}
+
+static void keeps_to_classes(void)
+{
+    fresh();
+    CHECK_INT(add("GET", "/n/:id[%d]", 1), 0);
+    CHECK_INT(add("GET", "/n/:id", 2), 0);
+    CHECK_INT(add("GET", "/n/new", 3), 0);
+    CHECK_INT(add("GET", "/h/:sha[%x]/x", 4), 0);
+    CHECK_INT(add("GET", "/s/:slug[a-z0-9%-]", 5), 0);
+    CHECK_INT(add("GET", "/t/:x[^.]", 6), 0);
+    CHECK_INT(add("GET", "/u/:x[])(/]", 7), -EINVAL); /* "]" ends it */
+    CHECK_INT(add("GET", "/u/:x[)(/%]]", 7), 0);
+    CHECK_INT(handler_of(LS_GET, "/n/12", 0), 1);
+    CHECK_INT(handler_of(LS_GET, "/n/12", 1), 2);
+    CHECK_INT(handler_of(LS_GET, "/n/1x", 0), 2);
+    CHECK_INT(handler_of(LS_GET, "/n/new", 0), 3);
+    CHECK_INT(handler_of(LS_GET, "/h/0aF/x", 0), 4);
+    CHECK_INT(handler_of(LS_GET, "/h/0aG/x", 0), -1);
+    CHECK_INT(handler_of(LS_GET, "/s/a-1", 0), 5);
+    CHECK_INT(handler_of(LS_GET, "/s/A", 0), -1);
+    CHECK_INT(handler_of(LS_GET, "/t/%C3%A9", 0), 6);
+    CHECK_INT(handler_of(LS_GET, "/t/a.b", 0), -1);
+    CHECK_INT(handler_of(LS_GET, "/u/(%2F)%5D", 0), 7);
+}
+
+static void decodes_literals(void)
+{
+    fresh();
+    CHECK_INT(add("GET", "/a%20b/%28x%29", 1), 0);
+    CHECK_INT(handler_of(LS_GET, "/a%20b/(x)", 0), 1);
+}
+
+static void refuses_what_cannot_be_told_apart(void)
+{
+    static const struct {
+        const char *one, *other;
+        int err;
+    } pairs[] = {
+        { "/n/:id[%d]", "/n/:x[%w]", -EEXIST },
+        { "/n/:id[%d]", "/n/:x[%a]", 0 },
+        { "/n/:id[%d]/a", "/n/:x[%w]/b", 0 },
+        { "/n/:id[%d]/a", "/n/:x[%w]/:y", -EEXIST },
+        { "/n/:id[%d]/:y", "/n/:x[%w]/a", -EEXIST },
+        { "/n/:id[%d]/a", "/n/:x[%w]/*y", -EEXIST },
+        { "/n/:id[%d]/*y", "/n/:x[%w]/a", -EEXIST },
+        { "/u(/:id)", "/u/:name", 0 },
+        { "/u(/:id)", "/u(/:name)", -EEXIST },
+        { "/u(/:id)", "/u", -EEXIST },
+        { "/u(/:id)", "/u/:x[%d]", -EEXIST },
+        { "/u(/a)", "/u/a", -EEXIST },
+        { "/u/*a", "/u/*b", -EEXIST },
+        { "/u/*a", "/u/:b", 0 },
+        { "/x/:a[%d]/:b", "/:c/5/x", 0 },
+        { "/:a[%d]/5", "/:a[%x]/:b[%d]", -EEXIST },
+        { "/:a[%d]/5", "/:a[%x]/:b[%l]", 0 },
+        { "/:a[%d]/", "/:a[%x]", 0 },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        fresh();
+        CHECK_INT(add("GET", pairs[i].one, 1), 0);
+        if (add("GET", pairs[i].other, 2) != pairs[i].err)
+            CHECK_TEXT(ls_slice_of(pairs[i].other), pairs[i].one);
+        fresh();
+        CHECK_INT(add("GET", pairs[i].other, 1), 0);
+        if (add("GET", pairs[i].one, 2) != pairs[i].err)
+            CHECK_TEXT(ls_slice_of(pairs[i].one), pairs[i].other);
+        CHECK_INT(add("PUT", pairs[i].one, 2), 0);
+    }
+}
+
+static void names_both_places(void)
+{
+    fresh();
+    add("GET POST", "/n/:id[%d]", 1);
+    add("POST PUT", "/n/:x[%w]", 2);
+    CHECK_TEXT(ls_slice_of(said),
+               "POST /n/:x[%w] cannot be told apart from /n/:id[%d] from a.lua:1");
+    add("POST", "/n/:no[%d]", 2);
+    CHECK_TEXT(ls_slice_of(said), "POST /n/:no[%d] is there already, as /n/:id[%d] from a.lua:1");
+}
+
+static int handler_at(const char *host, const char *path, unsigned skip)
+{
+    struct ls_match match;
+    struct ls_target target;
+    int number = ls_router_host(router, ls_slice_of(host));
+    CHECK_INT(ls_target_parse(LS_GET, ls_slice_of(path), store, &target), 0);
+    return ls_router_match(router, number, LS_GET, &target, skip, &match) ? match.route->handler
+                                                                          : -1;
+}
+
+static void knows_hosts(void)
+{
+    fresh();
+    CHECK_INT(add_at(NULL, "GET", "/", 1), 0);
+    CHECK_INT(add_at("api.example.org", "GET", "/", 2), 0);
+    CHECK_INT(add_at("*.example.org", "GET", "/", 3), 0);
+    CHECK_INT(add_at("*.sub.example.org", "GET", "/", 4), 0);
+    CHECK_INT(add_at("API.example.org", "GET", "/", 5), -EEXIST);
+    CHECK_INT(handler_at("api.example.org", "/", 0), 2);
+    CHECK_INT(handler_at("Api.Example.Org.:3000", "/", 0), 2);
+    CHECK_INT(handler_at("api.example.org", "/", 1), 1);
+    CHECK_INT(handler_at("www.example.org:80", "/", 0), 3);
+    CHECK_INT(handler_at("a.sub.example.org", "/", 0), 4);
+    CHECK_INT(handler_at("sub.example.org", "/", 0), 3);
+    CHECK_INT(handler_at("example.org", "/", 0), 1);
+    CHECK_INT(handler_at("", "/", 0), 1);
+    CHECK_INT(handler_at(".", "/", 0), 1);
+    CHECK_INT(handler_at("[::1]:80", "/", 0), 1);
+    CHECK_INT(add_at("a b", "GET", "/", 1), -EINVAL);
+    CHECK_INT(add_at("a.org:80", "GET", "/", 1), -EINVAL);
+    CHECK_INT(add_at("", "GET", "/", 1), -EINVAL);
+    CHECK_INT(add_at("*", "GET", "/", 1), -EINVAL);
+    CHECK_INT(add_at("a.*.org", "GET", "/", 1), -EINVAL);
+    CHECK_INT(add_at("[::1]", "GET", "/", 6), 0);
+    CHECK_INT(handler_at("[::1]:80", "/", 0), 6);
+}
+
+static void a_refused_route_leaves_nothing(void)
+{
+    fresh();
+    add("GET", "/u/:id[%d]/x", 1);
+    CHECK_INT(add("GET", "/v(/:a)/u(/:id[%d]/x)", 2), 0);
+    CHECK_INT(add("GET", "/u(/:id[%w]/x)", 3), -EEXIST);
+    CHECK_INT(handler_of(LS_GET, "/u", 0), -1);
+    CHECK_INT(add("GET", "/w", 4), 0);
+    CHECK_INT(handler_of(LS_GET, "/u", 0), -1);
+    CHECK_INT(handler_of(LS_GET, "/w", 0), 4);
 }
 
 static void finds_each_of_ten_thousand(void)
@@ -155,6 +325,13 @@ static const struct unit_test tests[] = {
     { "knows methods", knows_methods },
     { "refuses patterns that are none", refuses_patterns_that_are_none },
     { "refuses what is taken", refuses_what_is_taken },
+    { "leaves optional parts out", leaves_optional_parts_out },
+    { "keeps to classes", keeps_to_classes },
+    { "decodes literals", decodes_literals },
+    { "refuses what cannot be told apart", refuses_what_cannot_be_told_apart },
+    { "names both places", names_both_places },
+    { "knows hosts", knows_hosts },
+    { "a refused route leaves nothing", a_refused_route_leaves_nothing },
     { "finds each of ten thousand", finds_each_of_ten_thousand },
 };
 

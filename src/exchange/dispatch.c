@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "exchange/listing.h"
+#include "exchange/origin.h"
 #include "exchange/representation.h"
 #include "os/sys.h"
 
@@ -50,7 +51,7 @@ static bool route_with_other_slash(struct ls_engine *e)
     if (e->target.count == 0 || !is_reading(e))
         return false;
     e->target.slash = !e->target.slash;
-    bool there = ls_router_match(e->site->router, e->head.method, &e->target, 0, &match);
+    bool there = ls_router_match(e->site->router, e->host, e->head.method, &e->target, 0, &match);
     e->target.slash = !e->target.slash;
     return there;
 }
@@ -74,7 +75,7 @@ static int answer_from_www(struct ls_engine *e)
 
 static void answer_without_route(struct ls_engine *e)
 {
-    unsigned allowed = e->skip == 0 ? ls_router_allowed(e->site->router, &e->target) : 0;
+    unsigned allowed = e->skip == 0 ? ls_router_allowed(e->site->router, e->host, &e->target) : 0;
     int found = answer_from_www(e);
     if (found == 0)
         return;
@@ -108,7 +109,10 @@ static int judge(struct ls_engine *e)
     if (e->head.method == LS_METHOD_OTHER || e->head.method == LS_CONNECT)
         return 501;
     int err = read_target(e);
-    return err < 0 ? -err : 0;
+    if (err < 0)
+        return -err;
+    e->host = ls_router_host(e->site->router, ls_origin_host(e));
+    return 0;
 }
 
 static void route(struct ls_engine *e)
@@ -118,7 +122,8 @@ static void route(struct ls_engine *e)
     if (e->target.form == LS_ASTERISK_FORM) {
         add_allow(e, (1u << LS_METHODS) - 1 - (1u << LS_CONNECT) - (1u << LS_TRACE));
         ls_answer_page(e, 204, NULL);
-    } else if (!ls_router_match(e->site->router, e->head.method, &e->target, e->skip, &e->match)) {
+    } else if (!ls_router_match(e->site->router, e->host, e->head.method, &e->target, e->skip,
+                                &e->match)) {
         answer_without_route(e);
     } else {
         e->limits = ls_limits_of(&e->site->limits, &e->match.route->own);

@@ -79,6 +79,7 @@ struct ls_engine {
     struct ls_target target;
     struct ls_body body;
     struct ls_buffer content; /* the body, as far as a handler has asked for it */
+    int host;                 /* see ls_router_host */
     struct ls_match match;
     unsigned skip; /* routes passed over by app.next */
 

@@ -4,127 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nodes and edges live in two arrays and name each other by index. An edge is found by hashing
- * (node, segment), so that a lookup costs the same however many routes there are. */
-enum { ROOT = 0, NONE = -1 };
+#include "exchange/overlap.h"
+#include "exchange/tree.h"
 
-struct node {
-    int parameter, splat; /* the node behind ":name"; the route list behind "*name" */
-    int ends[2];          /* route lists: [0] path ends here, [1] with a "/" behind */
-};
-
-struct edge { /* empty: node == NONE */
-    int from, node;
-    char *segment;
-    size_t len;
-};
-
-struct listed { /* routes with the same pattern, in a list */
-    struct ls_route route;
-    int next;
-};
+enum { HOST_MOST = 255 }; /* bytes of a host's name (RFC 1035 2.3.4) */
 
 struct ls_router {
-    struct node *nodes;
-    struct listed *routes;
-    struct edge *edges; /* open addressing; edge_cap is a power of two, at most half full */
-    size_t node_count, node_cap, route_count, route_cap, edge_count, edge_cap;
+    struct ls_tree tree;
+    struct ls_route *routes;
+    size_t count, cap;
+    bool hosts; /* some route asks for one */
 };
-
-static uint64_t hash(int from, struct ls_slice segment)
-{
-    uint64_t sum = 14695981039346656037u ^ (uint64_t)from; /* FNV-1a */
-    for (size_t i = 0; i < segment.len; i++)
-        sum = (sum ^ (unsigned char)segment.at[i]) * 1099511628211u;
-    return sum ^ sum >> 32;
-}
-
-static struct edge *edge_at(const struct ls_router *r, int from, struct ls_slice segment)
-{
-    size_t i = hash(from, segment) & (r->edge_cap - 1);
-    for (;; i = (i + 1) & (r->edge_cap - 1)) {
-        struct edge *e = &r->edges[i];
-        if (e->node == NONE || (e->from == from && e->len == segment.len &&
-                                memcmp(e->segment, segment.at, segment.len) == 0))
-            return e;
-    }
-}
-
-static bool grow_array(void **array, size_t *cap, size_t count, size_t size)
-{
-    if (count < *cap)
-        return true;
-    size_t bigger = *cap ? *cap * 2 : 16;
-    void *grown = reallocarray(*array, bigger, size);
-    if (!grown)
-        return false;
-    *array = grown;
-    *cap = bigger;
-    return true;
-}
-
-static int new_node(struct ls_router *r)
-{
-    if (!grow_array((void **)&r->nodes, &r->node_cap, r->node_count, sizeof *r->nodes))
-        return -ENOMEM;
-    r->nodes[r->node_count] = (struct node) { NONE, NONE, { NONE, NONE } };
-    return (int)r->node_count++;
-}
-
-static int grow_edges(struct ls_router *r)
-{
-    struct edge *old = r->edges;
-    size_t old_cap = r->edge_cap, cap = old_cap ? old_cap * 2 : 64;
-    if (r->edge_count < old_cap / 2)
-        return 0;
-    struct edge *edges = calloc(cap, sizeof *edges);
-    if (!edges)
-        return -ENOMEM;
-    for (size_t i = 0; i < cap; i++)
-        edges[i].node = NONE;
-    r->edges = edges;
-    r->edge_cap = cap;
-    for (size_t i = 0; i < old_cap; i++)
-        if (old[i].node != NONE)
-            *edge_at(r, old[i].from, (struct ls_slice) { old[i].segment, old[i].len }) = old[i];
-    free(old);
-    return 0;
-}
-
-static int literal_child(struct ls_router *r, int from, struct ls_slice segment)
-{
-    if (grow_edges(r) < 0)
-        return -ENOMEM;
-    struct edge *e = edge_at(r, from, segment);
-    if (e->node != NONE)
-        return e->node;
-    char *copy = malloc(segment.len + 1);
-    int node = copy ? new_node(r) : -ENOMEM;
-    if (node < 0) {
-        free(copy);
-        return -ENOMEM;
-    }
-    memcpy(copy, segment.at, segment.len);
-    *e = (struct edge) { from, node, copy, segment.len };
-    r->edge_count++;
-    return node;
-}
-
-static int parameter_child(struct ls_router *r, int from)
-{
-    if (r->nodes[from].parameter == NONE) {
-        int node = new_node(r);
-        if (node < 0)
-            return node;
-        r->nodes[from].parameter = node;
-    }
-    return r->nodes[from].parameter;
-}
 
 struct ls_router *ls_router_new(void)
 {
     struct ls_router *r = calloc(1, sizeof *r);
-    if (r && (grow_edges(r) < 0 || new_node(r) < 0))
+    if (r && ls_tree_init(&r->tree) < 0)
         ls_router_free(&r);
     return r;
 }
@@ -133,6 +28,7 @@ static void free_route(struct ls_route *route)
 {
     free(route->pattern);
     free(route->where);
+    free(route->host);
     for (uint32_t i = 0; i < route->name_count; i++)
         free(route->names[i]);
 }
@@ -143,120 +39,215 @@ void ls_router_free(struct ls_router **router)
     *router = NULL;
     if (!r)
         return;
-    for (size_t i = 0; i < r->route_count; i++)
-        free_route(&r->routes[i].route);
-    for (size_t i = 0; i < r->edge_cap; i++)
-        if (r->edges[i].node != NONE)
-            free(r->edges[i].segment);
-    free(r->nodes);
+    for (size_t i = 0; i < r->count; i++)
+        free_route(&r->routes[i]);
     free(r->routes);
-    free(r->edges);
+    ls_tree_free(&r->tree);
     free(r);
 }
 
-static int refuse(struct ls_buffer *why, const char *pattern, const char *reason)
+/* ---- hosts ---- */
+
+/* The host of "Host[:port]" in lower case, without the point that may end a full name. */
+static struct ls_slice plain_host(struct ls_slice host, char out[HOST_MOST])
 {
-    ls_buffer_printf(why, "bad pattern \"%s\": %s", pattern, reason);
+    size_t end = host.len > 0 && host.at[0] == '[' ? ls_slice_find(host, 0, ']') : 0;
+    host.len = ls_slice_find(host, end, ':');
+    if (host.len > 0 && host.at[host.len - 1] == '.')
+        host.len--;
+    if (host.len > HOST_MOST)
+        host.len = 0;
+    for (size_t i = 0; i < host.len; i++)
+        out[i] = host.at[i] >= 'A' && host.at[i] <= 'Z' ? (char)(host.at[i] | 0x20) : host.at[i];
+    return (struct ls_slice) { out, host.len };
+}
+
+/* "*.example.org" stands for every name that ends in ".example.org"; the longest such one is taken,
+ * and the name itself before it. */
+int ls_router_host(const struct ls_router *r, struct ls_slice host)
+{
+    char lower[HOST_MOST + 1];
+    if (!r->hosts)
+        return LS_TREE_ROOT;
+    struct ls_slice rest = plain_host(host, lower + 1);
+    int root = ls_tree_find(&r->tree, LS_TREE_HOSTS, rest);
+    size_t point;
+    while (root == LS_TREE_NONE && (point = ls_slice_find(rest, 1, '.')) < rest.len) {
+        rest = ls_slice_from(rest, point);
+        lower[rest.at - lower - 1] = '*';
+        struct ls_slice wild = { rest.at - 1, rest.len + 1 };
+        root = ls_tree_find(&r->tree, LS_TREE_HOSTS, wild);
+    }
+    return root == LS_TREE_NONE ? LS_TREE_ROOT : root;
+}
+
+static int refuse(struct ls_buffer *why, const char *what, const char *text, const char *reason)
+{
+    ls_buffer_printf(why, "bad %s \"%s\": %s", what, text, reason);
     return -EINVAL;
 }
 
-static bool is_name(struct ls_slice name)
+/* The root of the routes of a host, made if it is not there. */
+static int root_of(struct ls_router *r, const char *host, struct ls_buffer *why)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.at[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        if (!letter && !(i > 0 && c >= '0' && c <= '9'))
-            return false;
-    }
-    return name.len > 0;
+    char lower[HOST_MOST];
+    if (!host)
+        return LS_TREE_ROOT;
+    bool wild = strncmp(host, "*.", 2) == 0;
+    struct ls_slice name = ls_slice_of(host + (wild ? 2 : 0));
+    if (name.len == 0 || name.len > HOST_MOST - 2 || !ls_host_valid(name) ||
+        memchr(name.at, '*', name.len))
+        return refuse(why, "host", host, "a name such as api.example.org or *.example.org");
+    if (plain_host(name, lower).len != name.len)
+        return refuse(why, "host", host,
+                      "it stands without a port, and without a point at its end");
+    r->hosts = true;
+    return ls_tree_literal(&r->tree, LS_TREE_HOSTS, plain_host(ls_slice_of(host), lower));
 }
 
-static int add_name(struct ls_route *route, struct ls_slice name, const char *pattern,
-                    struct ls_buffer *why)
+/* ---- adding ---- */
+
+struct adding {
+    struct ls_router *router;
+    struct ls_route *route;
+    const struct ls_pattern *pattern;
+    struct ls_buffer *why;
+};
+
+static int clash(const struct adding *a, const struct ls_route *there, const char *how)
 {
-    if (!is_name(name))
-        return refuse(why, pattern, "a parameter's name is letters, digits and \"_\"");
-    if (route->name_count == LS_ROUTE_CAPTURES)
-        return refuse(why, pattern, "more than 16 parameters");
-    for (uint32_t i = 0; i < route->name_count; i++)
-        if (ls_slice_equal(name, ls_slice_of(route->names[i])))
-            return refuse(why, pattern, "the same parameter twice");
-    char *copy = strndup(name.at, name.len);
-    if (!copy)
+    ls_methods_text(there->methods & a->route->methods, a->why);
+    ls_buffer_printf(a->why, " %s %s %s from %s", a->route->pattern, how, there->pattern,
+                     there->where);
+    return -EEXIST;
+}
+
+/* Of two variants of one route that nobody can tell apart, the first one counts. */
+static int add_to_list(const struct adding *a, int *head, const struct ls_tree_leaf *leaf)
+{
+    const struct ls_tree *t = &a->router->tree;
+    if (*head == LS_TREE_NONE || t->leaves[*head].route != leaf->route)
+        ls_tree_leaf(&a->router->tree, head, leaf);
+    return 0;
+}
+
+static int step(struct ls_tree *t, int node, const struct ls_segment *s)
+{
+    if (s->kind == LS_SEGMENT_LITERAL)
+        return ls_tree_literal(t, node, s->text);
+    return ls_tree_parameter(t, node, s->kind == LS_SEGMENT_PARAMETER, &s->set);
+}
+
+/* Walks one variant to the list of leaves that it names, making what is missing. */
+static int place_variant(const struct adding *a, int node, unsigned parts)
+{
+    struct ls_tree *t = &a->router->tree;
+    const struct ls_pattern *p = a->pattern;
+    struct ls_tree_leaf leaf = { .route = (int)a->router->count };
+    bool root = true;
+    if (ls_tree_reserve(t) < 0)
         return -ENOMEM;
-    route->names[route->name_count++] = copy;
-    return 0;
-}
-
-/* Adds to the list at *head, which all routes of this pattern share, unless a method is taken. */
-static int add_to_list(struct ls_router *r, int *head, struct ls_route *route,
-                       struct ls_buffer *why)
-{
-    for (int i = *head; i != NONE; i = r->routes[i].next) {
-        const struct ls_route *there = &r->routes[i].route;
-        if (!(there->methods & route->methods))
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct ls_segment *s = &p->segments[i];
+        if (!(parts >> s->part & 1))
             continue;
-        ls_methods_text(there->methods & route->methods, why);
-        ls_buffer_printf(why, " %s is there already, as %s from %s", route->pattern, there->pattern,
-                         there->where);
-        return -EEXIST;
-    }
-    r->routes[r->route_count] = (struct listed) { *route, *head };
-    *head = (int)r->route_count++;
-    return 0;
-}
-
-/* Walks the pattern to the list of routes that it names, making what is missing. */
-static int place(struct ls_router *r, struct ls_route *route, const char *pattern,
-                 struct ls_buffer *why)
-{
-    struct ls_slice rest = ls_slice_from(ls_slice_of(pattern), 1);
-    int node = ROOT, err;
-    while (rest.len > 0) {
-        size_t end = ls_slice_find(rest, 0, '/');
-        struct ls_slice segment = { rest.at, end };
-        bool last = end == rest.len;
-        if (segment.len == 0)
-            return refuse(why, pattern, "an empty segment");
-        if (memchr(segment.at, '(', segment.len) || memchr(segment.at, '[', segment.len))
-            return refuse(why, pattern, "optional parts and classes are not supported");
-        if (segment.at[0] == '*') {
-            if (!last)
-                return refuse(why, pattern, "nothing can follow a splat");
-            err = add_name(route, ls_slice_from(segment, 1), pattern, why);
-            return err < 0 ? err : add_to_list(r, &r->nodes[node].splat, route, why);
-        }
-        if (segment.at[0] == ':') {
-            err = add_name(route, ls_slice_from(segment, 1), pattern, why);
-            node = err < 0 ? err : parameter_child(r, node);
-        } else {
-            node = literal_child(r, node, segment);
-        }
+        root = false;
+        if (s->kind != LS_SEGMENT_LITERAL)
+            leaf.names[leaf.count++] = s->name;
+        if (s->kind == LS_SEGMENT_SPLAT)
+            return add_to_list(a, &t->nodes[node].splat, &leaf);
+        node = step(t, node, s);
         if (node < 0)
             return node;
-        if (last)
-            return add_to_list(r, &r->nodes[node].ends[0], route, why);
-        rest = ls_slice_from(rest, end + 1);
     }
-    return add_to_list(r, &r->nodes[node].ends[1], route, why);
+    return add_to_list(a, &t->nodes[node].ends[root || p->slash], &leaf);
+}
+
+static bool meets(void *ctx, int route)
+{
+    const struct adding *a = ctx;
+    return (a->router->routes[route].methods & a->route->methods) != 0;
+}
+
+static int place(struct adding *a, int root)
+{
+    struct ls_overlap o = { &a->router->tree, a->pattern, .meets = meets, .ctx = a };
+    unsigned parts;
+    for (unsigned i = 0; (o.parts = ls_pattern_variant(a->pattern, i)) != 0; i++) {
+        int there = ls_overlap_find(&o, root);
+        if (there != LS_TREE_NONE)
+            return clash(a, &a->router->routes[there],
+                         o.same ? "is there already, as" : "cannot be told apart from");
+    }
+    int err = 0;
+    for (unsigned i = 0; err == 0 && (parts = ls_pattern_variant(a->pattern, i)) != 0; i++)
+        err = place_variant(a, root, parts);
+    return err;
+}
+
+static bool copy_texts(struct ls_route *copy, const struct ls_route *route,
+                       const struct ls_pattern *p)
+{
+    copy->pattern = strdup(route->pattern);
+    copy->where = strdup(route->where);
+    copy->host = route->host ? strdup(route->host) : NULL;
+    bool all = copy->pattern && copy->where && (!route->host || copy->host);
+    for (copy->name_count = 0; all && copy->name_count < p->names; copy->name_count++) {
+        struct ls_slice name = p->name[copy->name_count];
+        copy->names[copy->name_count] = strndup(name.at, name.len);
+        all = copy->names[copy->name_count] != NULL;
+    }
+    return all;
+}
+
+static int make_room(struct ls_router *r)
+{
+    size_t cap = r->cap ? r->cap * 2 : 16;
+    if (r->count < r->cap)
+        return 0;
+    struct ls_route *routes = reallocarray(r->routes, cap, sizeof *routes);
+    if (!routes)
+        return -ENOMEM;
+    r->routes = routes;
+    r->cap = cap;
+    return 0;
+}
+
+static int add(struct ls_router *r, const struct ls_route *route, const struct ls_pattern *p,
+               struct ls_buffer *why)
+{
+    int root = root_of(r, route->host, why);
+    if (root < 0)
+        return root;
+    if (make_room(r) < 0)
+        return -ENOMEM;
+    struct ls_route *copy = &r->routes[r->count];
+    *copy = *route;
+    struct adding adding = { r, copy, p, why };
+    int err = copy_texts(copy, route, p) ? place(&adding, root) : -ENOMEM;
+    if (err < 0)
+        free_route(copy);
+    else
+        r->count++;
+    return err;
 }
 
 int ls_router_add(struct ls_router *r, const struct ls_route *route, struct ls_buffer *why)
 {
-    if (route->pattern[0] != '/')
-        return refuse(why, route->pattern, "it has to begin with \"/\"");
-    if (!grow_array((void **)&r->routes, &r->route_cap, r->route_count, sizeof *r->routes))
-        return -ENOMEM;
-    struct ls_route copy = { .methods = route->methods,
-                             .handler = route->handler,
-                             .own = route->own,
-                             .pattern = strdup(route->pattern),
-                             .where = strdup(route->where) };
-    int err = copy.pattern && copy.where ? place(r, &copy, route->pattern, why) : -ENOMEM;
-    if (err < 0)
-        free_route(&copy);
+    const char *reason;
+    struct ls_pattern *p = malloc(sizeof *p);
+    char *store = malloc(strlen(route->pattern) + 1);
+    int err = p && store ? ls_pattern_parse(route->pattern, store, p, &reason) : -ENOMEM;
+    if (err == -EINVAL)
+        refuse(why, "pattern", route->pattern, reason);
+    if (err == 0)
+        err = add(r, route, p, why);
+    free(store);
+    free(p);
     return err;
 }
+
+/* ---- matching ---- */
 
 /* One walk over all patterns that match a path, best first. */
 struct walk {
@@ -278,16 +269,51 @@ static struct ls_slice tail(const struct ls_target *target, uint32_t index)
     return at > target->path.len ? LS_SLICE("") : ls_slice_from(target->path, at);
 }
 
-static bool found(struct walk *w, int list)
+static void fill(const struct walk *w, const struct ls_tree_leaf *leaf,
+                 const struct ls_route *route, uint32_t index)
 {
-    for (; list != NONE; list = w->r->routes[list].next) {
-        const struct ls_route *route = &w->r->routes[list].route;
-        w->allowed |= route->methods;
+    struct ls_match *match = w->match;
+    match->route = route;
+    match->depth = index;
+    for (uint32_t i = leaf->count; i < route->name_count; i++)
+        match->captures[i] = (struct ls_slice) { NULL, 0 };
+    if (leaf->count < route->name_count)
+        memset(match->captures, 0, leaf->count * sizeof *match->captures);
+    for (uint32_t i = 0; i < leaf->count; i++)
+        match->captures[leaf->names[i]] = w->captures[i];
+}
+
+static bool found(struct walk *w, int list, uint32_t index)
+{
+    const struct ls_tree *t = &w->r->tree;
+    for (; list != LS_TREE_NONE; list = t->leaves[list].next) {
+        const struct ls_route *route = &w->r->routes[t->leaves[list].route];
+        w->allowed |= route->files > 0 ? 0 : route->methods;
         if (!w->match || !(route->methods & w->methods) || w->skip-- > 0)
             continue;
-        w->match->route = route;
-        memcpy(w->match->captures, w->captures, sizeof w->captures);
+        fill(w, &t->leaves[list], route, index);
         return true;
+    }
+    return false;
+}
+
+static bool walk(struct walk *w, int at, uint32_t index, uint32_t captured);
+
+static bool walk_segment(struct walk *w, int at, uint32_t index, uint32_t captured)
+{
+    const struct ls_tree *t = &w->r->tree;
+    struct ls_slice segment = w->target->segments[index];
+    int node = ls_tree_find(t, at, segment);
+    if (node != LS_TREE_NONE && walk(w, node, index + 1, captured))
+        return true;
+    if (segment.len == 0 || captured == LS_ROUTE_CAPTURES)
+        return false;
+    for (int i = t->nodes[at].choices; i != LS_TREE_NONE; i = t->choices[i].next) {
+        const struct ls_tree_choice *choice = &t->choices[i];
+        w->captures[captured] = segment;
+        if ((choice->plain || ls_bytes_cover(&choice->set, segment)) &&
+            walk(w, choice->node, index + 1, captured + 1))
+            return true;
     }
     return false;
 }
@@ -295,57 +321,53 @@ static bool found(struct walk *w, int list)
 static bool walk(struct walk *w, int at, uint32_t index, uint32_t captured)
 {
     const struct ls_target *target = w->target;
-    const struct node *node = &w->r->nodes[at];
+    const struct ls_tree_node *node = &w->r->tree.nodes[at];
     bool behind = index == target->count;
-    if (behind && found(w, node->ends[target->slash || index == 0]))
+    if (behind && found(w, node->ends[target->slash || index == 0], index))
         return true;
-    if (!behind) {
-        struct ls_slice segment = target->segments[index];
-        const struct edge *e = edge_at(w->r, at, segment);
-        if (e->node != NONE && walk(w, e->node, index + 1, captured))
-            return true;
-        if (node->parameter != NONE && segment.len > 0 && captured < LS_ROUTE_CAPTURES) {
-            w->captures[captured] = segment;
-            if (walk(w, node->parameter, index + 1, captured + 1))
-                return true;
-        }
-    }
-    if (node->splat == NONE || captured == LS_ROUTE_CAPTURES)
+    if (!behind && walk_segment(w, at, index, captured))
+        return true;
+    if (node->splat == LS_TREE_NONE || captured == LS_ROUTE_CAPTURES)
         return false;
     if (behind && !target->slash && index > 0)
         return false;
     w->captures[captured] = tail(target, index);
-    return found(w, node->splat);
+    return found(w, node->splat, index);
 }
 
-bool ls_router_match(const struct ls_router *r, enum ls_method method,
+static bool walk_host(struct walk *w, int host)
+{
+    return (host != LS_TREE_ROOT && walk(w, host, 0, 0)) || walk(w, LS_TREE_ROOT, 0, 0);
+}
+
+bool ls_router_match(const struct ls_router *r, int host, enum ls_method method,
                      const struct ls_target *target, unsigned skip, struct ls_match *match)
 {
     struct walk w = { .r = r, .target = target, .skip = skip, .match = match };
     w.methods = 1u << method;
-    if (walk(&w, ROOT, 0, 0))
+    if (walk_host(&w, host))
         return true;
     if (method != LS_HEAD)
         return false;
     w.methods = 1u << LS_GET; /* those for HEAD used up a part of `skip` */
-    return walk(&w, ROOT, 0, 0);
+    return walk_host(&w, host);
 }
 
-unsigned ls_router_allowed(const struct ls_router *r, const struct ls_target *target)
+unsigned ls_router_allowed(const struct ls_router *r, int host, const struct ls_target *target)
 {
     struct walk w = { .r = r, .target = target };
-    walk(&w, ROOT, 0, 0);
+    walk_host(&w, host);
     return w.allowed & 1u << LS_GET ? w.allowed | 1u << LS_HEAD : w.allowed;
 }
 
 size_t ls_router_count(const struct ls_router *r)
 {
-    return r->route_count;
+    return r->count;
 }
 
 const struct ls_route *ls_router_at(const struct ls_router *r, size_t index)
 {
-    return &r->routes[index].route;
+    return &r->routes[index];
 }
 
 void ls_methods_text(unsigned methods, struct ls_buffer *out)

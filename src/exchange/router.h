@@ -1,47 +1,58 @@
-/* Which handler answers a path: a tree over decoded segments, built once before the first client.
+/* Which handler answers a path: a tree over decoded segments, built once before the first client. A
+ * lookup costs the same however many routes there are.
  *
- * Patterns begin with "/". A segment is literal, ":name" (one non-empty segment) or, last,
- * "*name" (the rest of the path, "/" included, perhaps empty). Where several patterns match, the
- * first difference from the left decides: literal before parameter before splat. */
+ * Where several patterns (pattern.h) match, the first difference from the left decides: literal before
+ * optional or classed parameter before parameter before splat. The routes of a host go before those of
+ * all hosts. */
 #ifndef LS_EXCHANGE_ROUTER_H
 #define LS_EXCHANGE_ROUTER_H
 
 #include "base/buffer.h"
 #include "exchange/limits.h"
-#include "http/uri.h"
+#include "exchange/pattern.h"
 
-enum { LS_ROUTE_CAPTURES = 16 };
+enum { LS_ROUTE_CAPTURES = LS_PATTERN_NAMES };
 
 struct ls_router;
 
 struct ls_route {
-    unsigned methods;      /* bit 1 << enum ls_method */
-    int handler;           /* meaning is the caller's */
+    unsigned methods; /* bit 1 << enum ls_method */
+    int handler;      /* meaning is the caller's */
+    int files;        /* > 0: not a handler answers but files, those of this number; the caller's */
     struct ls_limits own;  /* limits */
     char *pattern, *where; /* "scripts/a.lua:3" */
+    char *host;            /* "api.example.org", "*.example.org"; NULL: every one */
     uint32_t name_count;
     char *names[LS_ROUTE_CAPTURES];
 };
 
 struct ls_match {
     const struct ls_route *route;
-    struct ls_slice captures[LS_ROUTE_CAPTURES]; /* values of route->names */
+    uint32_t depth; /* segments of the path before what a splat has taken */
+    struct ls_slice captures[LS_ROUTE_CAPTURES]; /* values of route->names; at == NULL: the optional
+                                                    part is missing */
 };
 
 struct ls_router *ls_router_new(void); /* NULL: no memory */
 void ls_router_free(struct ls_router **r);
 
-/* Copies the texts of `route`. 0; -ENOMEM; -EINVAL (bad pattern) or -EEXIST (one of its methods
- * is taken at this very pattern), both with a sentence in `why`. */
+/* Copies the texts of `route`. 0; -ENOMEM; -EINVAL (bad pattern or host) or -EEXIST (a path could be
+ * meant for this route and for one that is there, with neither before the other), both with a sentence
+ * in `why`. */
 int ls_router_add(struct ls_router *r, const struct ls_route *route, struct ls_buffer *why);
+
+/* A number that stands for the host that a request names (host[:port], in any case) in what follows:
+ * 0 where no route asks for it. */
+int ls_router_host(const struct ls_router *r, struct ls_slice host);
 
 /* The match number `skip` (0: the best) for this method; HEAD is also served by routes for GET,
  * after those for HEAD. False: there is none. */
-bool ls_router_match(const struct ls_router *r, enum ls_method method,
+bool ls_router_match(const struct ls_router *r, int host, enum ls_method method,
                      const struct ls_target *target, unsigned skip, struct ls_match *match);
 
-/* Methods of all routes that match this path (HEAD where GET is), 0 if none does. */
-unsigned ls_router_allowed(const struct ls_router *r, const struct ls_target *target);
+/* Methods of all routes that match this path (HEAD where GET is), 0 if none does. Those of files do not
+ * count: whether they answer is known only when they are looked for. */
+unsigned ls_router_allowed(const struct ls_router *r, int host, const struct ls_target *target);
 
 size_t ls_router_count(const struct ls_router *r);
 const struct ls_route *ls_router_at(const struct ls_router *r, size_t index); /* as added */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "exchange/origin.h"
 #include "http/uri.h"
 #include "lua/json.h"
 #include "lua/reply.h"
@@ -45,10 +46,7 @@ static void get_scheme(lua_State *L, struct ls_engine *e)
 
 static void get_host(lua_State *L, struct ls_engine *e)
 {
-    if (e->target.authority.len > 0)
-        push_slice(L, e->target.authority);
-    else
-        push_slice(L, ls_span_slice(e->in.at, e->head.host));
+    push_slice(L, ls_origin_host(e));
 }
 
 static void get_ip(lua_State *L, struct ls_engine *e)
@@ -70,6 +68,8 @@ static void get_params(lua_State *L, struct ls_engine *e)
 {
     lua_newtable(L);
     for (uint32_t i = 0; i < e->match.route->name_count; i++) {
+        if (!e->match.captures[i].at)
+            continue; /* its part is missing */
         push_slice(L, e->match.captures[i]);
         lua_setfield(L, -2, e->match.route->names[i]);
     }
