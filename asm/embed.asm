@@ -11,3 +11,6 @@
 
 section .rodata
     EMBED ls_app_source, "src/lua/app.lua"
+    EMBED ls_check_source, "src/lua/check.lua"
+    EMBED ls_routes_source, "src/lua/routes.lua"
+    EMBED ls_around_source, "src/lua/around.lua"

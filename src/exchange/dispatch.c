@@ -1,6 +1,7 @@
 #include "exchange/dispatch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "exchange/listing.h"
 #include "exchange/origin.h"
@@ -14,18 +15,18 @@ static bool is_reading(const struct ls_engine *e)
     return e->head.method == LS_GET || e->head.method == LS_HEAD;
 }
 
+static void allow_text(unsigned methods, struct ls_buffer *text)
+{
+    ls_methods_text(methods | 1u << LS_OPTIONS, text);
+}
+
 static void add_allow(struct ls_engine *e, unsigned methods)
 {
     struct ls_buffer text = { 0 };
-    ls_methods_text(methods | 1u << LS_OPTIONS, &text);
-    ls_response_field(&e->response, LS_SLICE("Allow"), (struct ls_slice) { text.at, text.len });
+    allow_text(methods, &text);
+    if (!ls_response_has(&e->response, LS_SLICE("Allow")))
+        ls_response_field(&e->response, LS_SLICE("Allow"), (struct ls_slice) { text.at, text.len });
     ls_buffer_free(&text);
-}
-
-static void not_allowed(struct ls_engine *e, unsigned methods)
-{
-    add_allow(e, methods);
-    ls_answer_page(e, e->head.method == LS_OPTIONS ? 204 : 405, NULL);
 }
 
 /* To the same path with "/" at its end, or without, as it was sent. */
@@ -45,25 +46,40 @@ static void redirect_slash(struct ls_engine *e, int status, bool slash)
     ls_answer_page(e, status, NULL);
 }
 
-static bool route_with_other_slash(struct ls_engine *e)
+/* ---- files ---- */
+
+/* A folder, and what is asked for beneath it. */
+struct area {
+    const struct ls_www *www;
+    struct ls_target target;
+};
+
+static bool serves_files(const struct ls_route *route)
 {
-    struct ls_match match;
-    if (e->target.count == 0 || !is_reading(e))
-        return false;
-    e->target.slash = !e->target.slash;
-    bool there = ls_router_match(e->site->router, e->host, e->head.method, &e->target, 0, &match);
-    e->target.slash = !e->target.slash;
-    return there;
+    return route && route->files > 0;
 }
 
-/* What no route answers: 0 when a file, or a listing, has answered; or -status. */
-static int answer_from_www(struct ls_engine *e)
+/* Of a route that serves files, or www. */
+static void find_area(const struct ls_engine *e, const struct ls_match *match, struct area *a)
+{
+    a->www = &e->site->www;
+    a->target = e->target;
+    if (!serves_files(match->route))
+        return;
+    a->www = &e->site->mounts->all[match->route->files - 1];
+    a->target.count -= match->depth;
+    memmove(a->target.segments, a->target.segments + match->depth,
+            a->target.count * sizeof *a->target.segments);
+}
+
+/* 0 when a file, or a listing, has answered; or -status. */
+static int answer_from(struct ls_engine *e, const struct area *a)
 {
     const struct ls_asker asker = { &e->head, e->in.at };
     struct ls_file file;
-    int found = ls_file_find(&e->site->www, &e->target, &asker, &file);
+    int found = ls_file_find(a->www, &a->target, &asker, &file);
     if (found == -404)
-        return ls_listing_answer(e);
+        return ls_listing_answer(e, a->www, &a->target);
     if (found == 0 && !is_reading(e)) {
         ls_file_close(&file);
         return -405;
@@ -73,21 +89,122 @@ static int answer_from_www(struct ls_engine *e)
     return found;
 }
 
+/* What answer_from would come to, without an answer. */
+static int look_in(const struct ls_engine *e, const struct area *a)
+{
+    const struct ls_asker asker = { &e->head, e->in.at };
+    struct ls_file file;
+    int found = ls_file_find(a->www, &a->target, &asker, &file);
+    if (found == 0)
+        ls_file_close(&file);
+    if (found == -404 && a->www->listing && (a->target.slash || a->target.count == 0)) {
+        int folder = ls_file_folder(a->www, &a->target);
+        if (folder >= 0)
+            ls_sys_close(folder);
+        found = folder < 0 ? folder : 0;
+    }
+    return found == 0 && !is_reading(e) ? -405 : found;
+}
+
+/* Is there a file for another method than the request's? */
+static bool files_could_be_read(struct ls_engine *e)
+{
+    struct ls_match match;
+    struct area area;
+    for (unsigned i = 0;
+         !is_reading(e) && ls_router_match(e->site->router, e->host, LS_GET, &e->target, i, &match);
+         i++) {
+        if (!serves_files(match.route))
+            continue;
+        find_area(e, &match, &area);
+        if (look_in(e, &area) == -405)
+            return true;
+    }
+    return false;
+}
+
+bool ls_dispatch_files(struct ls_engine *e)
+{
+    struct area area;
+    find_area(e, &e->match, &area);
+    int found = answer_from(e, &area);
+    if (found == -301)
+        redirect_slash(e, 301, true);
+    else if (found < 0 && found != -404)
+        ls_answer_page(e, -found, NULL);
+    return found != -404;
+}
+
+/* ---- what no route answers ---- */
+
+static bool answers(struct ls_engine *e, const struct ls_match *match)
+{
+    struct area area;
+    if (!serves_files(match->route))
+        return true;
+    find_area(e, match, &area);
+    return look_in(e, &area) == 0;
+}
+
+static bool route_with_other_slash(struct ls_engine *e)
+{
+    struct ls_match match;
+    bool there = false;
+    if (e->target.count == 0 || !is_reading(e))
+        return false;
+    e->target.slash = !e->target.slash;
+    for (unsigned i = 0; !there && ls_router_match(e->site->router, e->host, e->head.method,
+                                                   &e->target, i, &match);
+         i++)
+        there = answers(e, &match);
+    e->target.slash = !e->target.slash;
+    return there;
+}
+
+/* Where www has said -found. */
+static int status_without_route(struct ls_engine *e, int found, unsigned *allowed)
+{
+    *allowed = e->declined ? 0 : ls_router_allowed(e->site->router, e->host, &e->target);
+    if (found == -405 || (found == -404 && files_could_be_read(e)))
+        *allowed |= READING;
+    if (*allowed)
+        return e->head.method == LS_OPTIONS ? 204 : 405;
+    return found == -404 && route_with_other_slash(e) ? 308 : -found;
+}
+
 static void answer_without_route(struct ls_engine *e)
 {
-    unsigned allowed = e->skip == 0 ? ls_router_allowed(e->site->router, e->host, &e->target) : 0;
-    int found = answer_from_www(e);
+    struct area area;
+    unsigned allowed;
+    find_area(e, &e->match, &area);
+    int found = answer_from(e, &area);
     if (found == 0)
         return;
-    if (found == -405 || allowed)
-        not_allowed(e, allowed | (found == -405 ? READING : 0));
-    else if (found == -301)
-        redirect_slash(e, 301, true);
-    else if (found == -404 && route_with_other_slash(e))
-        redirect_slash(e, 308, !e->target.slash);
-    else
-        ls_answer_page(e, -found, NULL);
+    int status = status_without_route(e, found, &allowed);
+    if (status == 301 || status == 308) {
+        redirect_slash(e, status, status == 301 || !e->target.slash);
+        return;
+    }
+    if (allowed)
+        add_allow(e, allowed);
+    ls_answer_page(e, status, NULL);
 }
+
+int ls_dispatch_look(struct ls_engine *e, struct ls_buffer *allow)
+{
+    struct area area;
+    unsigned allowed = 0;
+    find_area(e, &e->match, &area);
+    int found = look_in(e, &area);
+    if (serves_files(e->match.route))
+        return found == -404 ? 0 : found == 0 ? 200 : -found;
+    int status = found == 0 ? 200 : status_without_route(e, found, &allowed);
+    if (allowed)
+        allow_text(allowed, allow);
+    return status;
+}
+
+/* ---- */
 
 static int read_target(struct ls_engine *e)
 {
@@ -115,33 +232,71 @@ static int judge(struct ls_engine *e)
     return 0;
 }
 
-static void route(struct ls_engine *e)
+static void run(struct ls_engine *e, int handler)
 {
+    e->handler_number = handler;
+    e->state = LS_ENGINE_RUN;
+}
+
+/* The best route that is left. False: there is none. */
+static bool route(struct ls_engine *e)
+{
+    while (
+        ls_router_match(e->site->router, e->host, e->head.method, &e->target, e->skip, &e->match)) {
+        const struct ls_route *r = e->match.route;
+        e->limits = ls_limits_of(&e->site->limits, &r->own);
+        if (r->handler >= 0 && !e->body.chunked && e->head.content_length > e->limits.body)
+            ls_answer_refuse(e, 413);
+        else if (r->handler >= 0)
+            run(e, r->handler);
+        else if (!ls_dispatch_files(e)) {
+            e->skip++;
+            continue;
+        }
+        return true;
+    }
     e->match.route = NULL;
     e->limits = e->site->limits;
+    return false;
+}
+
+static void find_answer(struct ls_engine *e)
+{
+    const struct ls_handlers *handlers = &e->site->handlers;
     if (e->target.form == LS_ASTERISK_FORM) {
         add_allow(e, (1u << LS_METHODS) - 1 - (1u << LS_CONNECT) - (1u << LS_TRACE));
         ls_answer_page(e, 204, NULL);
-    } else if (!ls_router_match(e->site->router, e->host, e->head.method, &e->target, e->skip,
-                                &e->match)) {
-        answer_without_route(e);
+    } else if (!e->unrouted && route(e)) {
+        return;
+    } else if (!e->unrouted && handlers->asks_first) {
+        e->unrouted = true;
+        run(e, handlers->unrouted);
     } else {
-        e->limits = ls_limits_of(&e->site->limits, &e->match.route->own);
-        if (!e->body.chunked && e->head.content_length > e->limits.body)
-            ls_answer_refuse(e, 413);
-        else
-            e->state = LS_ENGINE_RUN;
+        answer_without_route(e);
     }
 }
 
 void ls_dispatch(struct ls_engine *e)
 {
-    int status = e->skip > 0 ? 0 : judge(e);
-    ls_response_reset(&e->response);
+    bool first = !e->declined && !e->unrouted;
+    int status = first ? judge(e) : 0;
+    if (first)
+        ls_response_reset(&e->response);
+    e->match.route = NULL;
+    e->limits = e->site->limits;
     if (status > 0) {
         e->keep = false; /* a request that we do not understand may frame itself otherwise too */
         ls_answer_refuse(e, status);
     } else {
-        route(e);
+        find_answer(e);
     }
+}
+
+void ls_dispatch_next(struct ls_engine *e)
+{
+    if (!e->unrouted) {
+        e->skip++;
+        e->declined = true;
+    }
+    e->state = LS_ENGINE_DISPATCH;
 }

@@ -40,6 +40,7 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const st
     e->seq = seq;
     e->peer = *peer;
     e->gone = e->torn = e->eof = e->begun = e->parsed = e->answering = e->streaming = false;
+    e->declined = e->unrouted = false;
     e->in.len = e->in.used = e->in.head = 0;
     ls_output_cut(&e->out, 0);
     ls_packing_free(&e->packing);
@@ -274,8 +275,7 @@ static bool ran(struct ls_engine *e, enum ls_ran result, struct ls_need *need)
         *need = e->need;
         return false;
     case LS_RAN_NEXT:
-        e->skip++;
-        e->state = LS_ENGINE_DISPATCH;
+        ls_dispatch_next(e);
         return true;
     case LS_RAN_DONE:
     default:
@@ -294,7 +294,7 @@ static bool run(struct ls_engine *e, struct ls_need *need)
     e->paused_at = 0;
     if (!enter(e, LS_PHASE_HANDLER, e->wall_until))
         return true;
-    return ran(e, h->start(h->ctx, e, e->match.route->handler), need);
+    return ran(e, h->start(h->ctx, e, e->handler_number), need);
 }
 
 static bool resume(struct ls_engine *e, struct ls_need *need)
@@ -318,8 +318,18 @@ static int drain(struct ls_engine *e)
     return got < 0 || e->eof ? -1 : 0;
 }
 
+/* Handlers that left the request to others let go of it. */
+static void tell_done(struct ls_engine *e)
+{
+    const struct ls_handlers *h = &e->site->handlers;
+    if ((e->declined || e->unrouted) && h->done)
+        h->done(h->ctx, e);
+    e->declined = e->unrouted = false;
+}
+
 static void next_request(struct ls_engine *e)
 {
+    tell_done(e);
     ls_input_next(&e->in);
     ls_head_reset(&e->head);
     ls_response_reset(&e->response);
@@ -376,6 +386,7 @@ static bool linger(struct ls_engine *e, struct ls_need *need)
 
 static bool over(struct ls_engine *e, struct ls_need *need)
 {
+    tell_done(e);
     e->driver->enter(e->driver, e, e->torn ? LS_PHASE_TORN : LS_PHASE_GONE, 0);
     *need = (struct ls_need) { .kind = LS_NEED_END, .phase = LS_PHASE_GONE };
     return false;

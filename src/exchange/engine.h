@@ -81,7 +81,8 @@ struct ls_engine {
     struct ls_buffer content; /* the body, as far as a handler has asked for it */
     int host;                 /* see ls_router_host */
     struct ls_match match;
-    unsigned skip; /* routes passed over by app.next */
+    unsigned skip;      /* routes passed over */
+    int handler_number; /* of the handler that is run, or was last */
 
     struct ls_response response;
     struct ls_output out;
@@ -107,6 +108,8 @@ struct ls_engine {
     enum ls_pieces pieces;
     bool gone, torn; /* read-only: see ls_engine_gone, ls_engine_tear */
     bool eof, begun, parsed, keep, answering, streaming, flushed, continued;
+    bool declined; /* a handler has returned app.next */
+    bool unrouted; /* the handler for what no route answers has been asked */
     uint64_t drained;
 };
 

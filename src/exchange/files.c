@@ -254,6 +254,7 @@ static int open_file(const struct ls_www *www, struct place in, const char *path
         offer(www, in, path, file, &st);
     file->type = type;
     file->varies = varies;
+    file->max_age = www->max_age;
     return 0;
 }
 

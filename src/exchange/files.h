@@ -31,6 +31,7 @@ struct ls_file {
     int64_t modified;       /* seconds since 1970 */
     struct ls_slice type;   /* media type, by its name */
     enum ls_coding coding;  /* of the bytes: that of a sibling such as app.js.br */
+    uint64_t max_age;       /* seconds: as struct ls_www has it */
     bool varies;            /* who accepts other codings may get other bytes */
     char etag[LS_ETAG_MAX]; /* with its quotes: size, mtime to the nanosecond, inode */
 };

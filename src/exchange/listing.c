@@ -18,7 +18,8 @@ struct name {
 
 struct listing {
     const struct ls_www *www;
-    const struct ls_target *target;
+    const struct ls_target *target; /* beneath www */
+    const struct ls_target *shown;  /* as the client asked */
     struct name *names;
     size_t count, cap;
     int err;
@@ -181,9 +182,9 @@ static void write_html(const struct listing *l, struct ls_buffer *b)
                       "<meta name=\"viewport\" content=\"width=device-width\">\n"
                       "<style>body{font-family:sans-serif;margin:2em}td{padding:.1em 1em .1em 0}"
                       "td+td+td{text-align:right}</style>\n<title>");
-    append_path(b, l->target);
+    append_path(b, l->shown);
     ls_buffer_text(b, "</title>\n<h1>");
-    append_path(b, l->target);
+    append_path(b, l->shown);
     ls_buffer_text(b, "</h1>\n<table>\n");
     if (l->target->count > 0)
         ls_buffer_text(b, "<tr><td><a href=\"../\">../</a>\n");
@@ -232,12 +233,12 @@ static void answer(struct ls_engine *e, const struct listing *l)
     ls_buffer_free(&text);
 }
 
-int ls_listing_answer(struct ls_engine *e)
+int ls_listing_answer(struct ls_engine *e, const struct ls_www *www, const struct ls_target *target)
 {
-    struct listing l = { .www = &e->site->www, .target = &e->target };
-    if (!l.www->listing || !(e->target.slash || e->target.count == 0))
+    struct listing l = { .www = www, .target = target, .shown = &e->target };
+    if (!www->listing || !(target->slash || target->count == 0))
         return -404;
-    int folder = ls_file_folder(l.www, &e->target);
+    int folder = ls_file_folder(www, target);
     if (folder < 0)
         return folder;
     if (e->head.method != LS_GET && e->head.method != LS_HEAD) {

@@ -137,7 +137,7 @@ static bool is_name(struct ls_slice name)
 static int read_name(struct reader *r, struct ls_segment *s, struct ls_slice name)
 {
     struct ls_pattern *p = r->p;
-    if (!is_name(name))
+    if (!is_name(name) && !ls_slice_equal(name, LS_SLICE("*")))
         return refuse(r, "a parameter's name is letters, digits and \"_\"");
     if (p->names == LS_PATTERN_NAMES)
         return refuse(r, "more than 16 parameters");
@@ -211,7 +211,7 @@ static int read_segment(struct reader *r, unsigned part)
     if (text.at[0] != '*')
         return read_literal(r, s, text);
     s->kind = LS_SEGMENT_SPLAT;
-    return read_name(r, s, ls_slice_from(text, 1));
+    return read_name(r, s, ls_slice_from(text, text.len > 1));
 }
 
 static int read_sequence(struct reader *r, unsigned part);
@@ -281,4 +281,42 @@ unsigned ls_pattern_variant(const struct ls_pattern *p, unsigned index)
         if (is_whole(p, parts) && index-- == 0)
             return parts;
     return 0;
+}
+
+static bool matches(const struct ls_segment *s, struct ls_slice text)
+{
+    switch (s->kind) {
+    case LS_SEGMENT_LITERAL:
+        return ls_slice_equal(s->text, text);
+    case LS_SEGMENT_CLASS:
+        return text.len > 0 && ls_bytes_cover(&s->set, text);
+    case LS_SEGMENT_PARAMETER:
+    default:
+        return text.len > 0;
+    }
+}
+
+static bool variant_covers(const struct ls_pattern *p, unsigned parts,
+                           const struct ls_target *target)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct ls_segment *s = &p->segments[i];
+        if (!(parts >> s->part & 1))
+            continue;
+        if (s->kind == LS_SEGMENT_SPLAT)
+            return true;
+        if (at == target->count || !matches(s, target->segments[at++]))
+            return false;
+    }
+    return at == target->count && (at == 0 || p->slash == target->slash);
+}
+
+bool ls_pattern_covers(const struct ls_pattern *p, const struct ls_target *target)
+{
+    unsigned parts;
+    for (unsigned i = 0; (parts = ls_pattern_variant(p, i)) != 0; i++)
+        if (variant_covers(p, parts, target))
+            return true;
+    return false;
 }

@@ -5,7 +5,7 @@
  *   about        this text; %XX stands for a byte
  *   :name        one segment, not empty
  *   :name[%d-]   the same, of these bytes alone: those of a Lua set, letters and digits as in ASCII
- *   *name        last: the rest of the path with its "/", perhaps empty
+ *   *name        last: the rest of the path with its "/", perhaps empty; without a name it is "*"
  *   (/:name)     a part that may be missing: whole segments, perhaps with such parts in it
  *
  * A "/" at the end belongs to the path. Where parts may be missing, a pattern stands for several
@@ -62,5 +62,9 @@ int ls_pattern_parse(const char *text, char *store, struct ls_pattern *out, cons
 /* The variant number `index`, from 0: which of the optional parts it has, a bit 1 << part for each
  * (bit 0 is always set). 0: there are no more. Each is given once, the one without any first. */
 unsigned ls_pattern_variant(const struct ls_pattern *p, unsigned index);
+
+/* Does the path match one of the variants? One that ends in a splat matches what stands before that
+ * as well: with a splat behind /a it is /a, /a/, and all that is beneath. */
+bool ls_pattern_covers(const struct ls_pattern *p, const struct ls_target *target);
 
 #endif

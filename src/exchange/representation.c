@@ -52,12 +52,12 @@ static void add_date(struct ls_engine *e, struct ls_slice name, int64_t seconds)
     add_field(e, name, (struct ls_slice) { text, sizeof text });
 }
 
-static void add_max_age(struct ls_engine *e)
+static void add_max_age(struct ls_engine *e, uint64_t max_age)
 {
     char text[40];
-    if (e->site->www.max_age == 0)
+    if (max_age == 0)
         return;
-    int len = snprintf(text, sizeof text, "max-age=%ju", (uintmax_t)e->site->www.max_age);
+    int len = snprintf(text, sizeof text, "max-age=%ju", (uintmax_t)max_age);
     add_field(e, LS_SLICE("Cache-Control"), (struct ls_slice) { text, (size_t)len });
 }
 
@@ -67,7 +67,7 @@ static void add_validators(struct ls_engine *e, const struct ls_file *file,
 {
     add_etag(e, v);
     add_date(e, LS_SLICE("Last-Modified"), v->modified);
-    add_max_age(e);
+    add_max_age(e, file->max_age);
     if (file->varies)
         ls_response_field(&e->response, LS_SLICE("Vary"), LS_SLICE("Accept-Encoding"));
 }

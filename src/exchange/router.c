@@ -81,6 +81,12 @@ int ls_router_host(const struct ls_router *r, struct ls_slice host)
     return root == LS_TREE_NONE ? LS_TREE_ROOT : root;
 }
 
+int ls_router_named(const struct ls_router *r, const char *host)
+{
+    char lower[HOST_MOST];
+    return ls_tree_find(&r->tree, LS_TREE_HOSTS, plain_host(ls_slice_of(host), lower));
+}
+
 static int refuse(struct ls_buffer *why, const char *what, const char *text, const char *reason)
 {
     ls_buffer_printf(why, "bad %s \"%s\": %s", what, text, reason);
@@ -368,6 +374,11 @@ size_t ls_router_count(const struct ls_router *r)
 const struct ls_route *ls_router_at(const struct ls_router *r, size_t index)
 {
     return &r->routes[index];
+}
+
+void ls_router_set_handler(struct ls_router *r, size_t index, int handler)
+{
+    r->routes[index].handler = handler;
 }
 
 void ls_methods_text(unsigned methods, struct ls_buffer *out)

@@ -45,6 +45,9 @@ int ls_router_add(struct ls_router *r, const struct ls_route *route, struct ls_b
  * 0 where no route asks for it. */
 int ls_router_host(const struct ls_router *r, struct ls_slice host);
 
+/* The number of the very host that a route has as its own ("*.example.org"); -1: none has. */
+int ls_router_named(const struct ls_router *r, const char *host);
+
 /* The match number `skip` (0: the best) for this method; HEAD is also served by routes for GET,
  * after those for HEAD. False: there is none. */
 bool ls_router_match(const struct ls_router *r, int host, enum ls_method method,
@@ -56,6 +59,7 @@ unsigned ls_router_allowed(const struct ls_router *r, int host, const struct ls_
 
 size_t ls_router_count(const struct ls_router *r);
 const struct ls_route *ls_router_at(const struct ls_router *r, size_t index); /* as added */
+void ls_router_set_handler(struct ls_router *r, size_t index, int handler);
 
 /* "GET, HEAD, OPTIONS": the names of these methods, as Allow lists them. */
 void ls_methods_text(unsigned methods, struct ls_buffer *out);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "exchange/files.h"
 #include "exchange/limits.h"
+#include "exchange/mounts.h"
 
 struct ls_engine;
 struct ls_router;
@@ -15,14 +16,18 @@ struct ls_router;
 enum ls_ran {
     LS_RAN_DONE, /* the engine holds its response */
     LS_RAN_WAIT, /* it waits for engine->need */
-    LS_RAN_NEXT  /* app.next: ask the next route */
+    LS_RAN_NEXT  /* app.next: ask the next route; what it said of the response is in e->response */
 };
 
 struct ls_handlers { /* how the layer above runs a handler */
     enum ls_ran (*start)(void *ctx, struct ls_engine *e, int handler);
     enum ls_ran (*resume)(void *ctx, struct ls_engine *e);
     void (*drop)(void *ctx, struct ls_engine *e); /* it waits, and nobody wants its answer */
+    /* It said LS_RAN_NEXT, and the request is over. NULL: need not be told. */
+    void (*done)(void *ctx, struct ls_engine *e);
     void *ctx;
+    bool asks_first; /* before what no route answers a handler is asked … */
+    int unrouted;    /* … which is this one */
 };
 
 struct ls_site {
@@ -33,7 +38,8 @@ struct ls_site {
     uint64_t requests;                 /* a connection may bring */
     const struct ls_router *router;
     struct ls_www www;
-    bool dev; /* error pages say what happened */
+    const struct ls_mounts *mounts; /* folders of routes that are files; NULL: there are none */
+    bool dev;                       /* error pages say what happened */
     struct ls_handlers handlers;
     const struct ls_log *log;
     uint64_t nonce;             /* of this server's request ids */

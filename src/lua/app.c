@@ -6,13 +6,28 @@
 #include "base/clock.h"
 #include "lua/held.h"
 #include "lua/json.h"
+#include "lua/reply.h"
+#include "lua/request.h"
+#include "lua/routes.h"
 #include "lua/wait.h"
 
 /* The Lua half, in asm/embed.asm by incbin. */
-extern const char ls_app_source[] __attribute__((visibility("hidden")));
-extern const char ls_app_source_end[] __attribute__((visibility("hidden")));
+#define PARTS(X) X(app) X(check) X(routes) X(around)
 
-const char ls_app_next = 0, ls_app_abort = 0;
+#define DECLARE(name)                                                                              \
+    extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
+    extern const char ls_##name##_source_end[] __attribute__((visibility("hidden")));
+PARTS(DECLARE)
+
+static const struct part {
+    const char *name, *from, *to;
+} parts[] = {
+#define ENTRY(name) { #name, ls_##name##_source, ls_##name##_source_end },
+    PARTS(ENTRY)
+};
+
+const char ls_app_files = 0, ls_app_next = 0, ls_app_abort = 0;
+static const char settle = 0; /* key of the function that app.lua gives for ls_app_settle */
 
 /* Raises at the place of the user's call, which is two levels up: a function of app.lua is
  * between. */
@@ -21,69 +36,6 @@ static int fail_at_caller(lua_State *L, const char *message)
     luaL_where(L, 2);
     lua_pushstring(L, message);
     lua_concat(L, 2);
-    return lua_error(L);
-}
-
-static unsigned method_bit(lua_State *L, int index)
-{
-    size_t len;
-    const char *name = luaL_checklstring(L, index, &len);
-    enum ls_method method = ls_method_of((struct ls_slice) { name, len });
-    if (method < LS_CONNECT)
-        return 1u << method;
-    lua_pushfstring(L, "%s: no method that can be routed: \"%s\"", lua_tostring(L, 4), name);
-    return (unsigned)lua_error(L);
-}
-
-static unsigned method_bits(lua_State *L, int index)
-{
-    unsigned bits = 0;
-    luaL_checktype(L, index, LUA_TTABLE);
-    for (lua_Integer i = 1; lua_rawgeti(L, index, i) != LUA_TNIL; i++) {
-        bits |= method_bit(L, lua_gettop(L));
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-    return bits;
-}
-
-static uint64_t own_limit(lua_State *L, const char *name)
-{
-    lua_getfield(L, 5, name);
-    uint64_t limit = (uint64_t)luaL_optinteger(L, -1, 0);
-    lua_pop(L, 1);
-    return limit;
-}
-
-/* route(methods, pattern, handler, where, limits): in bytes and microseconds. */
-static int core_route(lua_State *L)
-{
-    struct ls_lua *lua = ls_lua_of(L);
-    struct ls_route route = { .methods = method_bits(L, 1) };
-    size_t len;
-    const char *pattern = luaL_checklstring(L, 2, &len);
-    luaL_argcheck(L, strlen(pattern) == len, 2, "a pattern cannot hold a NUL");
-    route.pattern = (char *)pattern; /* copied by the router */
-    route.where = (char *)luaL_checkstring(L, 4);
-    luaL_checktype(L, 5, LUA_TTABLE);
-    route.own = (struct ls_limits) { .body = own_limit(L, "body"),
-                                     .wall = own_limit(L, "wall"),
-                                     .cpu = own_limit(L, "cpu"),
-                                     .memory = own_limit(L, "memory"),
-                                     .body_timeout = own_limit(L, "body_timeout"),
-                                     .send_timeout = own_limit(L, "send_timeout") };
-    if (lua->serving)
-        return luaL_error(L, "routes can be added only while the scripts load");
-    lua_pushvalue(L, 3);
-    route.handler = luaL_ref(L, LUA_REGISTRYINDEX);
-    struct ls_buffer *why = ls_held_buffer(L);
-    int err = ls_router_add(lua->router, &route, why);
-    if (err == -ENOMEM)
-        return luaL_error(L, "not enough memory");
-    ls_held_push(L, why);
-    if (err == 0)
-        return 0;
-    lua_pushfstring(L, "%s: %s", route.where, lua_tostring(L, -1));
     return lua_error(L);
 }
 
@@ -136,33 +88,64 @@ static int core_sleep(lua_State *L)
     return slept(L, LUA_OK, (lua_KContext)(ls_clock_us() + (uint64_t)us));
 }
 
-static const luaL_Reg core[] = { { "route", core_route },
+/* part(name): the file of that name, as a function. */
+static int core_part(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const struct part *p = &parts[i];
+        if (strcmp(p->name, name) != 0)
+            continue;
+        if (luaL_loadbufferx(L, p->from, (size_t)(p->to - p->from), "=luaserve", "t") != LUA_OK)
+            lua_error(L);
+        return 1;
+    }
+    return luaL_error(L, "no part %s", name);
+}
+
+static const luaL_Reg core[] = { { "part", core_part },
                                  { "escape", core_escape },
                                  { "log", core_log },
                                  { "sleep", core_sleep },
                                  { NULL, NULL } };
 
+/* A table in the registry that marks a value, and is a field of the table on top. */
+static void set_marker(lua_State *L, const void *key, const char *name)
+{
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+    lua_setfield(L, -2, name);
+}
+
 void ls_app_open(lua_State *L, const char *version)
 {
-    size_t len = (size_t)(ls_app_source_end - ls_app_source);
-    if (luaL_loadbufferx(L, ls_app_source, len, "=luaserve", "t") != LUA_OK)
-        lua_error(L);
+    lua_pushcfunction(L, core_part);
+    lua_pushliteral(L, "app");
+    lua_call(L, 1, 1);
     luaL_newlib(L, core);
+    ls_routes_open(L);
+    ls_request_methods(L);
+    lua_setfield(L, -2, "request");
+    ls_reply_methods(L);
+    lua_setfield(L, -2, "response");
     ls_json_open(L);
     lua_setfield(L, -2, "json");
     lua_pushstring(L, version);
     lua_setfield(L, -2, "version");
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &ls_app_next);
-    lua_setfield(L, -2, "next");
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &ls_app_abort);
-    lua_setfield(L, -2, "abort");
-    lua_call(L, 1, 1);
+    set_marker(L, &ls_app_next, "next");
+    set_marker(L, &ls_app_files, "files");
+    set_marker(L, &ls_app_abort, "abort");
+    lua_call(L, 1, 2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &settle);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_insert(L, -2);
     lua_setfield(L, -2, "luaserve");
     lua_pop(L, 1);
+}
+
+void ls_app_settle(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &settle);
+    lua_call(L, 0, 0);
 }

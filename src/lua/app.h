@@ -8,7 +8,11 @@
 /* Puts the module into package.loaded. Inside a protected call. */
 void ls_app_open(lua_State *L, const char *version);
 
+/* All scripts have run: hooks and error handlers are put around the handlers. The same. */
+void ls_app_settle(lua_State *L);
+
 /* Addresses in the registry that mark special values. */
+extern const char ls_app_files; /* key of the value that answers with the files of the route */
 extern const char ls_app_next;  /* key of the value app.next */
 extern const char ls_app_abort; /* metatable of what app.abort raises: { status, message } */
 

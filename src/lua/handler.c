@@ -10,6 +10,8 @@
 #include "lua/interrupt.h"
 #include "lua/request.h"
 #include "lua/result.h"
+#include "lua/routes.h"
+#include "lua/view.h"
 
 enum { REPORT_ROOM = 256 << 10 }; /* bytes over the budget, for the report of what went wrong */
 
@@ -20,24 +22,101 @@ static struct ls_call *call_of(lua_State *L)
     return ls_lua_of(L)->current->handler;
 }
 
-static int handler_returned(lua_State *L, int status, lua_KContext ctx)
+static bool has_culprit(const struct ls_lua *lua, const struct ls_call *call)
 {
-    (void)status, (void)ctx;
+    return lua->handlers[call->handler].around != LUA_NOREF || call->problem.status > 0;
+}
+
+/* Whoever gave the result is named when it cannot be sent: the handler, or what was called around it
+ * and says so by a second value. */
+static void note_culprit(lua_State *L, struct ls_call *call, int index)
+{
+    if (!has_culprit(ls_lua_of(L), call))
+        return;
+    if (index <= lua_gettop(L))
+        lua_pushvalue(L, index);
+    else
+        lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &call->handler);
+}
+
+static int take_result(lua_State *L, int first);
+
+static int recovered(lua_State *L, int status, lua_KContext first)
+{
+    (void)status;
+    return take_result(L, (int)first);
+}
+
+static void push_text(lua_State *L, const struct ls_buffer *text)
+{
+    if (text->len > 0)
+        lua_pushlstring(L, text->at, text->len);
+    else
+        lua_pushnil(L);
+}
+
+/* Asks the error handlers for the answer to call->problem. */
+static int ask_recover(lua_State *L)
+{
+    struct ls_call *call = call_of(L);
+    const struct ls_problem *p = &call->problem;
+    lua_settop(L, 0);
+    call->returned = false;
+    ls_lua_provided(L, LS_PROVIDED_RECOVER);
+    lua_pushinteger(L, call->handler);
+    ls_request_push(L, ls_lua_of(L)->current);
+    call->reply->status = p->status;
+    call->reply->used = true; /* without another answer its page is sent */
+    lua_pushinteger(L, p->status);
+    push_text(L, &p->message);
+    push_text(L, &p->detail);
+    lua_callk(L, 6, LUA_MULTRET, 1, recovered);
+    return take_result(L, 1);
+}
+
+static int take_result(lua_State *L, int first)
+{
     struct ls_lua *lua = ls_lua_of(L);
-    call_of(L)->returned = true;
-    call_of(L)->next = ls_result_answer(L, lua->current, 2);
-    return 0;
+    struct ls_call *call = call_of(L);
+    call->returned = true;
+    note_culprit(L, call, first + 1);
+    int result = ls_result_answer(L, lua->current, first);
+    call->next = result == LS_RESULT_NEXT;
+    if (call->next)
+        call->reply->used = false;
+    if (result <= 0)
+        return 0;
+    ls_response_reset(&lua->current->response);
+    call->problem.status = result;
+    return ask_recover(L);
+}
+
+static int handler_returned(lua_State *L, int status, lua_KContext first)
+{
+    (void)status;
+    return take_result(L, (int)first);
 }
 
 /* The coroutine's body. */
 static int run_handler(lua_State *L)
 {
     struct ls_lua *lua = ls_lua_of(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, call_of(L)->handler);
-    lua_pushvalue(L, 1);
+    const struct ls_lua_handler *handler = &lua->handlers[call_of(L)->handler];
+    bool around = handler->around != LUA_NOREF;
+    if (around)
+        lua_rawgeti(L, LUA_REGISTRYINDEX, handler->around);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, handler->function);
     ls_request_push(L, lua->current);
-    lua_callk(L, 2, LUA_MULTRET, 0, handler_returned);
-    return handler_returned(L, LUA_OK, 0);
+    lua_callk(L, around ? 3 : 2, LUA_MULTRET, 1, handler_returned);
+    return handler_returned(L, LUA_OK, 1);
+}
+
+/* The same, when the handler has raised: what it had said of its response is forgotten. */
+static int run_recover(lua_State *L)
+{
+    ls_request_forget(L, call_of(L));
+    return ask_recover(L);
 }
 
 /* ---- when it went wrong ---- */
@@ -69,7 +148,9 @@ static void describe_result(lua_State *L, const struct ls_call *call)
     const char *message = lua_tostring(L, -1);
     bool about = ls_slice_starts(ls_slice_of(message), LS_SLICE("returned "));
     lua_Debug at;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, call->handler);
+    if (!has_culprit(ls_lua_of(L), call) ||
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &call->handler) != LUA_TFUNCTION)
+        lua_rawgeti(L, LUA_REGISTRYINDEX, ls_lua_of(L)->handlers[call->handler].function);
     lua_getinfo(L, ">S", &at);
     lua_pushfstring(L, "the handler at %s:%d %s%s", at.short_src, at.linedefined,
                     about ? "" : "returned what cannot be sent: ", message);
@@ -155,18 +236,42 @@ static int status_of(const struct failure *f)
     return limited || f->memory ? 503 : 500;
 }
 
+/* False: part of an answer is out, or somebody else has given one. */
+static bool can_answer(struct ls_engine *e)
+{
+    if (!ls_answer_begun(e) || ls_answer_retract(e))
+        return true;
+    ls_engine_tear(e);
+    return false;
+}
+
 static void answer_failure(struct ls_lua *lua, struct failure *f)
 {
     const char *text = f->text.failed ? NULL : f->text.at;
-    if (ls_answer_begun(f->e) && !ls_answer_retract(f->e)) {
-        ls_engine_tear(f->e);
-        return;
-    }
     ls_response_reset(&f->e->response);
     if (f->quiet)
         ls_answer_page(f->e, f->answer, text && *text ? text : NULL);
     else
         ls_answer_incident(f->e, status_of(f), lua->dev ? text : NULL);
+}
+
+/* Error handlers have the word, unless what failed is theirs, or nothing more may be spent on it. */
+static bool leave_to_recover(struct ls_lua *lua, struct failure *f)
+{
+    struct ls_problem *p = &f->call->problem;
+    int status = f->quiet ? f->answer : status_of(f);
+    if (lua->provided[LS_PROVIDED_RECOVER] == LUA_NOREF || f->interrupted || f->memory ||
+        p->status > 0 || status < 400)
+        return false;
+    const char *text = f->text.failed ? "" : f->text.at;
+    p->status = status;
+    if (f->quiet || lua->dev)
+        ls_buffer_text(&p->message, text);
+    if (!f->quiet)
+        ls_buffer_text(&p->detail, text);
+    ls_response_reset(&f->e->response);
+    lua_pushcfunction(f->call->thread, run_recover);
+    return true;
 }
 
 /* Closes what the handler left open, which may run code of its own, and be interrupted in it. */
@@ -176,7 +281,8 @@ static void unwind(struct ls_call *call)
     lua_settop(call->thread, 0);
 }
 
-static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
+/* True: an error handler is to be run now. */
+static bool failed(struct ls_lua *lua, struct ls_engine *e, int status)
 {
     struct failure f = { .call = e->handler, .e = e, .status = status };
     f.yielded = status == LUA_YIELD;
@@ -186,9 +292,11 @@ static void failed(struct ls_lua *lua, struct ls_engine *e, int status)
     f.interrupted = (enum ls_interrupt)lua->interrupted;
     if (!f.quiet && !e->gone)
         log_failure(lua, &f);
-    if (!e->gone)
+    bool recover = !e->gone && can_answer(e) && leave_to_recover(lua, &f);
+    if (!e->gone && !recover)
         answer_failure(lua, &f);
     ls_buffer_free(&f.text);
+    return recover;
 }
 
 /* ---- from outside ---- */
@@ -203,7 +311,10 @@ static void leave_thread(struct ls_lua *lua, struct ls_call *call)
 static void over(struct ls_lua *lua, struct ls_engine *e)
 {
     struct ls_call *call = e->handler;
-    ls_request_end(call);
+    if (!call->next)
+        ls_request_end(call);
+    ls_buffer_free(&call->problem.message);
+    ls_buffer_free(&call->problem.detail);
     if (ls_interrupt_over(lua, call->thread))
         leave_thread(lua, call);
     lua->current = NULL;
@@ -219,14 +330,16 @@ static enum ls_ran go_on(struct ls_lua *lua, struct ls_engine *e, int given)
     lua->current = e;
     call->waits = false;
     ls_interrupt_enter(lua, call->thread);
-    int status = lua_resume(call->thread, lua->L, given, &left);
-    if (status == LUA_YIELD && call->waits) {
-        ls_interrupt_over(lua, call->thread); /* one that came too late; its deadline stands */
-        lua->current = NULL;
-        return LS_RAN_WAIT;
-    }
-    if (status != LUA_OK)
-        failed(lua, e, status);
+    int status;
+    do {
+        status = lua_resume(call->thread, lua->L, given, &left);
+        given = 0;
+        if (status == LUA_YIELD && call->waits) {
+            ls_interrupt_over(lua, call->thread); /* one that came too late; its deadline stands */
+            lua->current = NULL;
+            return LS_RAN_WAIT;
+        }
+    } while (status != LUA_OK && failed(lua, e, status));
     over(lua, e);
     return call->next ? LS_RAN_NEXT : LS_RAN_DONE;
 }
@@ -266,6 +379,8 @@ static enum ls_ran start(void *ctx, struct ls_engine *e, int handler)
     }
     call->handler = handler;
     call->next = call->returned = false;
+    call->problem.status = 0;
+    ls_response_reset(&e->response);
     ls_lua_allow(lua, e->limits.memory);
     lua_pushcfunction(call->thread, run_handler);
     return go_on(lua, e, 0);
@@ -291,9 +406,16 @@ static void drop(void *ctx, struct ls_engine *e)
     over(lua, e);
 }
 
+static void done(void *ctx, struct ls_engine *e)
+{
+    (void)ctx;
+    if (e->handler)
+        ls_request_end(e->handler);
+}
+
 void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers)
 {
-    *handlers = (struct ls_handlers) { start, resume, drop, lua };
+    *handlers = (struct ls_handlers) { start, resume, drop, done, lua, lua->unrouted >= 0, lua->unrouted };
 }
 
 static int say_nothing(lua_State *L)
@@ -305,9 +427,12 @@ static int say_nothing(lua_State *L)
 void ls_lua_warm(struct ls_lua *lua, struct ls_engine *e)
 {
     lua_pushcfunction(lua->L, say_nothing);
-    int handler = luaL_ref(lua->L, LUA_REGISTRYINDEX);
-    start(lua, e, handler);
-    luaL_unref(lua->L, LUA_REGISTRYINDEX, handler);
+    struct ls_lua_handler handler = { luaL_ref(lua->L, LUA_REGISTRYINDEX), LUA_NOREF };
+    struct ls_lua_handler *handlers = lua->handlers;
+    lua->handlers = &handler;
+    start(lua, e, 0);
+    lua->handlers = handlers;
+    luaL_unref(lua->L, LUA_REGISTRYINDEX, handler.function);
 }
 
 void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e)
@@ -315,10 +440,14 @@ void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e)
     struct ls_call *call = e->handler;
     if (!call)
         return;
+    ls_request_end(call);
     if (call->thread)
         leave_thread(lua, call);
-    lua_pushnil(lua->L);
-    lua_rawsetp(lua->L, LUA_REGISTRYINDEX, call); /* its key is there, or nil is no new one */
+    const void *keys[] = { call, &call->handler };
+    for (int i = 0; i < 2; i++) {
+        lua_pushnil(lua->L);
+        lua_rawsetp(lua->L, LUA_REGISTRYINDEX, keys[i]); /* it is there, or nil is no new one */
+    }
     free(call);
     e->handler = NULL;
 }

@@ -7,7 +7,55 @@
 #include "lua/view.h"
 #include "lua/wait.h"
 
-#define REPLY "luaserve response"
+#define REPLY   "luaserve response"
+#define HEADERS "luaserve response headers"
+
+/* ---- res.headers: names in any case ---- */
+
+/* The name in the table at 1 that is `name` but for its case; pushes it with its value. False: there
+ * is none. */
+static bool find_name(lua_State *L, struct ls_slice name)
+{
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        if (lua_type(L, -2) == LUA_TSTRING &&
+            ls_slice_equal_nocase(ls_slice_of(lua_tostring(L, -2)), name))
+            return true;
+        lua_pop(L, 1);
+    }
+    return false;
+}
+
+static int headers_index(lua_State *L)
+{
+    return lua_type(L, 2) == LUA_TSTRING && find_name(L, ls_slice_of(lua_tostring(L, 2)));
+}
+
+/* Called for a name that is not there as it is written. */
+static int headers_newindex(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TSTRING && find_name(L, ls_slice_of(lua_tostring(L, 2)))) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+        lua_rawset(L, 1);
+    }
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+    return 0;
+}
+
+static void push_headers(lua_State *L, int view)
+{
+    view = lua_absindex(L, view);
+    ls_view_fields(L, view);
+    if (lua_getmetatable(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    luaL_setmetatable(L, HEADERS);
+}
+
+/* ---- res ---- */
 
 static int reply_index(lua_State *L)
 {
@@ -20,7 +68,7 @@ static int reply_index(lua_State *L)
         return 1;
     }
     if (key && strcmp(key, "headers") == 0) {
-        ls_view_fields(L, 1);
+        push_headers(L, 1);
         return 1;
     }
     lua_pushvalue(L, 2);
@@ -155,32 +203,108 @@ void ls_reply_fields(lua_State *L, struct ls_engine *e)
     }
 }
 
-void ls_reply_apply_headers(lua_State *L, struct ls_call *call)
+static void push_reply(lua_State *L, struct ls_call *call)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, call);
     lua_getiuservalue(L, -1, LS_VIEW_PARTNER);
+    lua_remove(L, -2);
+}
+
+/* The Lua half puts the cookie of the session into res.headers. */
+static void seal_session(lua_State *L, struct ls_call *call)
+{
+    if (!call->session || !ls_lua_provided(L, LS_PROVIDED_SEAL))
+        return;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, call);
+    push_reply(L, call);
+    lua_call(L, 2, 0);
+}
+
+void ls_reply_apply_headers(lua_State *L, struct ls_call *call)
+{
+    seal_session(L, call);
+    push_reply(L, call);
     if (lua_getiuservalue(L, -1, LS_VIEW_FIELDS) == LUA_TTABLE)
         ls_reply_fields(L, call->reply->e);
-    lua_pop(L, 3);
+    lua_pop(L, 2);
+}
+
+bool ls_reply_merge(lua_State *L, struct ls_call *call, bool make)
+{
+    int given = lua_gettop(L);
+    push_reply(L, call);
+    if (!make && lua_getiuservalue(L, -1, LS_VIEW_FIELDS) != LUA_TTABLE) {
+        lua_settop(L, given);
+        return false;
+    }
+    push_headers(L, given + 1);
+    int headers = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, given)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_settable(L, headers);
+    }
+    lua_settop(L, given);
+    return true;
+}
+
+bool ls_reply_pending(lua_State *L, struct ls_call *call)
+{
+    push_reply(L, call);
+    bool there = lua_getiuservalue(L, -1, LS_VIEW_PARTNER) != LUA_TNIL;
+    if (there) {
+        lua_pushnil(L);
+        lua_setiuservalue(L, -3, LS_VIEW_PARTNER);
+    }
+    lua_remove(L, -2);
+    lua_pop(L, !there);
+    return there;
+}
+
+/* leave(res, result): what a handler that returns nothing has for an answer. */
+static int reply_leave(lua_State *L)
+{
+    struct ls_view *view = ls_view_check(L, REPLY);
+    if (ls_answer_begun(view->e))
+        return luaL_error(L, "the head of the response is sent already");
+    lua_settop(L, 2);
+    lua_setiuservalue(L, 1, LS_VIEW_PARTNER);
+    view->used = true;
+    return 0;
 }
 
 /* ---- making it ---- */
 
 struct ls_view *ls_reply_push(lua_State *L, struct ls_engine *e)
 {
-    return ls_view_push(L, e, REPLY, 1);
+    return ls_view_push(L, e, REPLY, 2);
+}
+
+static const char methods_key = 0;
+
+void ls_reply_methods(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key);
 }
 
 void ls_reply_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = { { "write", reply_write },
-                                        { "flush", reply_flush },
+    static const luaL_Reg methods[] = {
+        { "write", reply_write }, { "flush", reply_flush }, { "leave", reply_leave }, { NULL, NULL }
+    };
+    static const luaL_Reg headers[] = { { "__index", headers_index },
+                                        { "__newindex", headers_newindex },
                                         { NULL, NULL } };
+    luaL_newmetatable(L, HEADERS);
+    luaL_setfuncs(L, headers, 0);
     luaL_newmetatable(L, REPLY);
     luaL_newlib(L, methods);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
     lua_pushcclosure(L, reply_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, reply_newindex);
     lua_setfield(L, -2, "__newindex");
-    lua_pop(L, 1);
+    lua_pop(L, 2);
 }

@@ -64,14 +64,23 @@ static void get_id(lua_State *L, struct ls_engine *e)
     lua_pushstring(L, e->id);
 }
 
+static void get_route(lua_State *L, struct ls_engine *e)
+{
+    if (e->match.route)
+        lua_pushstring(L, e->match.route->pattern);
+    else
+        lua_pushnil(L);
+}
+
 static void get_params(lua_State *L, struct ls_engine *e)
 {
+    const struct ls_route *route = e->match.route;
     lua_newtable(L);
-    for (uint32_t i = 0; i < e->match.route->name_count; i++) {
+    for (uint32_t i = 0; route && i < route->name_count; i++) {
         if (!e->match.captures[i].at)
             continue; /* its part is missing */
         push_slice(L, e->match.captures[i]);
-        lua_setfield(L, -2, e->match.route->names[i]);
+        lua_setfield(L, -2, route->names[i]);
     }
 }
 
@@ -165,9 +174,21 @@ static const struct getter getters[] = {
     { "ip", get_ip, false },          { "port", get_port, false },
     { "id", get_id, false },          { "params", get_params, true },
     { "headers", get_headers, true }, { "query", get_query, true },
+    { "route", get_route, false },
 };
 
-/* Upvalue 1: name → index of a getter (integer), or a method (function). */
+/* The value on top is this field's from now on. */
+static void cache(lua_State *L)
+{
+    ls_view_fields(L, 1);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* Upvalue 1: name → index of a getter (integer), a method (function), or a list that holds a function
+ * of req which gives the field. */
 static int request_index(lua_State *L)
 {
     struct ls_engine *e = ls_view_check(L, REQUEST)->e;
@@ -177,16 +198,17 @@ static int request_index(lua_State *L)
             return 1;
     }
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNUMBER)
-        return 1;
-    const struct getter *g = &getters[lua_tointeger(L, -1)];
-    g->push(L, e);
-    if (g->cached) {
-        ls_view_fields(L, 1);
-        lua_pushvalue(L, 2);
-        lua_pushvalue(L, -3);
-        lua_rawset(L, -3);
-        lua_pop(L, 1);
+    int type = lua_rawget(L, lua_upvalueindex(1));
+    if (type == LUA_TTABLE) {
+        lua_rawgeti(L, -1, 1);
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 1);
+        cache(L);
+    } else if (type == LUA_TNUMBER) {
+        const struct getter *g = &getters[lua_tointeger(L, -1)];
+        g->push(L, e);
+        if (g->cached)
+            cache(L);
     }
     return 1;
 }
@@ -278,12 +300,36 @@ static int request_json(lua_State *L)
 void ls_request_push(lua_State *L, struct ls_engine *e)
 {
     struct ls_call *call = e->handler;
+    if (call->request) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, call);
+        lua_getiuservalue(L, -1, LS_VIEW_PARTNER);
+        return;
+    }
+    call->session = false;
     call->request = ls_view_push(L, e, REQUEST, 2);
     call->reply = ls_reply_push(L, e);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, -3, LS_VIEW_PARTNER);
     lua_pushvalue(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, call); /* req keeps res alive, and the registry req */
+}
+
+void ls_request_forget(lua_State *L, struct ls_call *call)
+{
+    if (!call->request)
+        return;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, call);
+    lua_getiuservalue(L, -1, LS_VIEW_PARTNER);
+    for (int value = LS_VIEW_FIELDS; value <= LS_VIEW_PARTNER; value++) {
+        lua_pushnil(L);
+        lua_setiuservalue(L, -2, value);
+    }
+    if (call->session && lua_getiuservalue(L, -2, LS_VIEW_FIELDS) == LUA_TTABLE) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, "session");
+    }
+    call->reply->status = 0;
+    call->session = false;
 }
 
 void ls_request_end(struct ls_call *call)
@@ -293,6 +339,13 @@ void ls_request_end(struct ls_call *call)
     if (call->reply)
         call->reply->e = NULL;
     call->request = call->reply = NULL;
+}
+
+static const char methods_key = 0;
+
+void ls_request_methods(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key);
 }
 
 /* Name → index of a getter, or a method. */
@@ -306,6 +359,8 @@ static void push_members(lua_State *L)
         lua_pushinteger(L, (lua_Integer)i);
         lua_setfield(L, -2, getters[i].name);
     }
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
 }
 
 void ls_request_open(lua_State *L)

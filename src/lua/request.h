@@ -7,8 +7,13 @@
 
 void ls_request_open(lua_State *L); /* metatables of req and res; inside a protected call */
 
+void ls_request_methods(lua_State *L); /* pushes the table of its methods and fields */
+
 /* Pushes req and res, which live until ls_request_end; then they say that the request is over. */
 void ls_request_push(lua_State *L, struct ls_engine *e);
 void ls_request_end(struct ls_call *call);
+
+/* What was set of the response and of the session is as it was in the beginning. */
+void ls_request_forget(lua_State *L, struct ls_call *call);
 
 #endif

@@ -50,6 +50,7 @@ static int load_all(lua_State *L)
     ls_app_open(L, l->options->version);
     if (l->options->scripts)
         ls_scripts_run(L, l->options->scripts);
+    ls_app_settle(L);
     return 0;
 }
 
@@ -83,6 +84,11 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     if (!lua)
         return -ENOMEM;
     lua->router = options->router;
+    lua->mounts = options->mounts;
+    lua->base = options->base;
+    lua->unrouted = -1;
+    for (int i = 0; i < LS_PROVIDED; i++)
+        lua->provided[i] = LUA_NOREF;
     lua->log = options->log;
     lua->dev = options->dev;
     lua->alone = options->alone;
@@ -107,6 +113,8 @@ void ls_lua_free(struct ls_lua **lua)
 {
     if (*lua && (*lua)->L)
         lua_close((*lua)->L);
+    if (*lua)
+        free((*lua)->handlers);
     free(*lua);
     *lua = NULL;
 }
@@ -135,4 +143,12 @@ void ls_lua_allow(struct ls_lua *lua, uint64_t memory)
     heap->limit = memory < SIZE_MAX - heap->loaded ? heap->loaded + (size_t)memory : 0;
     if (heap->used > heap->loaded && heap->used - heap->loaded > memory / 2)
         lua_gc(lua->L, LUA_GCCOLLECT);
+}
+
+bool ls_lua_provided(lua_State *L, enum ls_provided what)
+{
+    int ref = ls_lua_of(L)->provided[what];
+    if (ref != LUA_NOREF)
+        lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+    return ref != LUA_NOREF;
 }

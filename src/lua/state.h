@@ -17,6 +17,14 @@ enum ls_interrupt {
     LS_INTERRUPT_EXIT /* os.exit, where the process is not the client's alone */
 };
 
+/* What the Lua half does when the C half asks it to. */
+enum ls_provided {
+    LS_PROVIDED_RECOVER, /* (handler number | nil, req, res, status, message, detail): a result */
+    LS_PROVIDED_COOKIES, /* (res, cookies): those of a result */
+    LS_PROVIDED_SEAL,    /* (req, res): before the head is made, when req.session was looked at */
+    LS_PROVIDED
+};
+
 struct ls_heap {
     size_t used, limit; /* bytes; limit 0: none */
     size_t loaded;      /* bytes that the scripts took */
@@ -24,7 +32,9 @@ struct ls_heap {
 
 struct ls_lua_options {
     const char *scripts; /* folder; NULL: none */
+    const char *base;    /* folder from which relative paths start; NULL: the working directory */
     struct ls_router *router;
+    struct ls_mounts *mounts;
     const struct ls_log *log;
     bool dev;
     bool alone;          /* handlers may start no programs */
@@ -36,6 +46,12 @@ struct ls_lua {
     lua_State *L;
     struct ls_heap heap;
     struct ls_router *router;
+    struct ls_mounts *mounts;
+    const char *base;
+    struct ls_lua_handler *handlers; /* routes.h: by their numbers */
+    size_t handler_count;
+    int unrouted; /* the number of one; -1: nobody stands before what no route answers */
+    int provided[LS_PROVIDED]; /* registry references of functions; LUA_NOREF: there is none */
     const struct ls_log *log;
     bool dev, alone;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
@@ -67,6 +83,9 @@ void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void 
 /* From now on the heap may hold `memory` bytes beside what the scripts took. Collects first when it
  * holds half of that. */
 void ls_lua_allow(struct ls_lua *lua, uint64_t memory);
+
+/* Pushes what the Lua half provides. False: it provides nothing, and nothing is pushed. */
+bool ls_lua_provided(lua_State *L, enum ls_provided what);
 
 static inline struct ls_lua *ls_lua_of(lua_State *L)
 {

@@ -11,7 +11,7 @@ struct ls_view {
 };
 
 /* User values: a table of what is cached or was set; what has to live as long. */
-enum { LS_VIEW_FIELDS = 1, LS_VIEW_PARTNER = 2 };
+enum { LS_VIEW_FIELDS = 1, LS_VIEW_PARTNER = 2 /* of req: res; of res: a result that it left */ };
 
 struct ls_view *ls_view_push(lua_State *L, struct ls_engine *e, const char *type, int values);
 

@@ -66,6 +66,7 @@ void ls_generation_free(struct ls_generation **generation)
     ls_worker_free(&g->worker);
     ls_lua_free(&g->lua);
     ls_router_free(&g->router);
+    ls_mounts_free(&g->mounts);
     if (g->site.www.root >= 0)
         ls_sys_close(g->site.www.root);
     ls_gzip_unload(&g->gzip);
@@ -166,7 +167,9 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
     struct ls_buffer why = { 0 };
     g->router = ls_router_new();
     struct ls_lua_options options = { .scripts = scripts_folder(g),
+                                      .base = g->config.dir,
                                       .router = g->router,
+                                      .mounts = &g->mounts,
                                       .log = &g->log,
                                       .dev = g->config.dev,
                                       .alone = !g->config.sandbox.processes,
@@ -201,6 +204,7 @@ static void fill_site(struct ls_generation *g)
     site->linger_timeout = LINGER_TIMEOUT;
     site->requests = c->limits.requests_per_client;
     site->router = g->router;
+    site->mounts = &g->mounts;
     site->www.index = c->index;
     site->www.listing = c->listing;
     site->www.max_age = c->max_age / 1000000;
@@ -241,6 +245,8 @@ int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
         load_gzip(g, error) < 0 || make_sandbox(g, error) < 0 || run_scripts(g, error) < 0)
         return -1;
     fill_site(g);
+    if (ls_mounts_settle(&g->mounts, &g->site.www) < 0)
+        return ls_error_os(error, "scripts", -ENOMEM);
     warn_of_nothing(g);
     g->loaded = true;
     return 0;

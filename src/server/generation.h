@@ -24,6 +24,7 @@ struct ls_generation {
     struct ls_shelf shelf;      /* of the files that it serves */
     struct ls_sandbox *sandbox; /* NULL: workers may do everything */
     struct ls_router *router;
+    struct ls_mounts mounts;
     struct ls_lua *lua;
     struct ls_site site;     /* refers to all the above */
     struct ls_worker worker; /* of the child, once it is one */
