@@ -25,7 +25,7 @@ CFLAGS  += -std=c11 $(OPT) $(WARN) -fvisibility=hidden -fstack-protector-strong 
            $(or $(SAN),-fno-asynchronous-unwind-tables) # -g has what debuggers want
 NFLAGS  := -f elf64 -g -F dwarf -w+all -w+error -Iasm/
 LDFLAGS += -Wl,-E -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN)
-LDLIBS  := -l:liblua5.4.a -l:libjansson.a -lm
+LDLIBS  := -l:liblua5.4.a -l:libjansson.a -l:libnettle.a -lm
 
 LAYERS  := base os http exchange lua server
 SRC     := $(foreach l,$(LAYERS),$(wildcard src/$l/*.c))

@@ -35,6 +35,10 @@ return {
   -- Modules stand in lib/ below it. Must exist when named, as www.
   -- scripts = "scripts",
 
+  -- Folder of the templates, *.html and others, for res:render. They are compiled at the start. Must
+  -- exist when named, as www.
+  -- views = "views",
+
   -- The file that is served for a folder.
   -- index = "index.html",
 
@@ -57,6 +61,25 @@ return {
   -- true: error pages show the message, the traceback and the lines of source.
   -- DANGER: they show them to every client. For development only.
   -- dev = false,
+
+  -- What signs the cookies of sessions (req.session): 32 bytes or more that nobody else knows, for
+  -- example from `openssl rand -hex 32`. A list: the first one signs, all are believed, so that a new
+  -- one can come before the old one. Default: none; each start makes one up, and its sessions end with it.
+  -- DANGER: who knows it can be anybody. Better env.SECRET than a file that is shared.
+  -- secret = env.SECRET,
+
+  -- Sessions: the name of their cookie, and how long they last after they last changed, "1s" to 10
+  -- years, "87600h".
+  session = {
+    -- cookie = "session",
+    -- max_age = "168h",
+  },
+
+  -- Who may say for whom it asks (Forwarded, X-Forwarded-For, -Proto, -Host): up to 16 addresses or
+  -- networks, or "unix" for all that come by a Unix socket. Then req.ip, req.scheme and req.host are
+  -- the client's. Default: nobody.
+  -- DANGER: whoever is in it can pretend to be any client.
+  -- trusted_proxies = { "127.0.0.1", "10.0.0.0/8" },
 
   -- Whom the server becomes once it listens, before any script runs: names or numbers. "-": it stays
   -- who started it. Without a group, the user's. It has no other groups then, and what it opens later

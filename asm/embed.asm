@@ -14,3 +14,6 @@ section .rodata
     EMBED ls_check_source, "src/lua/check.lua"
     EMBED ls_routes_source, "src/lua/routes.lua"
     EMBED ls_around_source, "src/lua/around.lua"
+    EMBED ls_cookies_source, "src/lua/cookies.lua"
+    EMBED ls_session_source, "src/lua/session.lua"
+    EMBED ls_auth_source, "src/lua/auth.lua"

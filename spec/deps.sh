@@ -16,6 +16,8 @@ build pkg-config       finds Lua's headers
 build libc6-dev        headers of the C library
 build liblua5.4-dev    Lua, linked statically
 build libjansson-dev   JSON, linked statically
+build nettle-dev       HMAC and base64, linked statically
+build libcrypt-dev     headers of what hashes passwords (loaded when needed)
 build zlib1g-dev       headers of what compresses (loaded when configured)
 build libseccomp-dev   headers of what forbids syscalls to handlers
 build libseccomp2      that itself (loaded when configured)

@@ -63,7 +63,10 @@ static void each_default_is_in_range(void)
     for (size_t i = 0; i < count; i++) {
         if (keys[i].kind == LS_KEY_MAP)
             continue;
-        check_set(keys[i].name, *keys[i].fallback ? keys[i].fallback : "[::1]:0", "");
+        const char *other = keys[i].kind == LS_KEY_LIST           ? "[::1]:0"
+                            : strcmp(keys[i].name, "secret") == 0 ? "0123456789abcdef0123456789abcdef"
+                                                                  : "10.0.0.0/8";
+        check_set(keys[i].name, *keys[i].fallback ? keys[i].fallback : other, "");
         CHECK(keys[i].about && strlen(keys[i].about) > 10);
         CHECK(ls_schema_find(ls_slice_of(keys[i].name)) == &keys[i]);
     }
@@ -116,6 +119,34 @@ static void listen_takes_a_list(void)
                "\"unix:/run/luaserve.sock\", found \"nonsense\"\n"
                "port: listen stands instead of host and port: expected one of the two, found "
                "both\n");
+    ls_config_free(&c);
+    ls_buffer_free(&faults);
+}
+
+static void texts_are_one_or_a_list(void)
+{
+    static const char source[] =
+        "return { secret = { ('a'):rep(32), ('b'):rep(32) }, trusted_proxies = '10.0.0.0/8' }";
+    struct ls_config c;
+    struct ls_buffer faults = { 0 };
+    CHECK_INT(read_bytes(&c, source, strlen(source), &faults), 0);
+    CHECK_INT(c.secret.count, 2);
+    CHECK(c.secret.all[1][0] == 'b');
+    CHECK_INT(c.trusted_proxies.count, 1);
+    CHECK_INT(ls_config_set(&c, "trusted_proxies", "127.0.0.1, fd00::/8 unix", &faults), 0);
+    CHECK_INT(c.trusted_proxies.count, 3);
+    CHECK_INT(ls_config_set(&c, "trusted_proxies", "10.0.0.1/8", &faults), -EINVAL);
+    CHECK_INT(ls_config_set(&c, "secret", "too short to be secret", &faults), -EINVAL);
+    CHECK_INT(c.trusted_proxies.count, 3);
+    CHECK_INT(c.secret.count, 2);
+    CHECK_TEXT(said(&faults),
+               "trusted_proxies: expected an address or a network such as \"10.0.0.0/8\", or "
+               "\"unix\", or a list of up to 16 of them, found \"10.0.0.1/8\"\n"
+               "secret: expected a text of 32 bytes or more, found a shorter one\n"
+               "secret: expected a text of 32 bytes or more, found a shorter one\n"
+               "secret: expected a text of 32 bytes or more, found a shorter one\n"
+               "secret: expected a text of 32 bytes or more, found a shorter one\n"
+               "secret: expected a text of 32 bytes or more, found a shorter one\n");
     ls_config_free(&c);
     ls_buffer_free(&faults);
 }
@@ -449,6 +480,7 @@ static const struct unit_test tests[] = {
     { "media types are taken by extension", types_are_taken_by_extension },
     { "unsound media types are faults", unsound_types_are_faults },
     { "listen takes a list", listen_takes_a_list },
+    { "texts are one or a list", texts_are_one_or_a_list },
     { "paths start from the file", paths_start_from_the_file },
     { "named folders must exist", named_folders_must_exist },
     { "set takes text", set_takes_text },

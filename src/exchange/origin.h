@@ -7,4 +7,6 @@
 /* Of the target, where it names one, else of the Host field: host[:port], as sent. */
 struct ls_slice ls_origin_host(const struct ls_engine *e);
 
+struct ls_slice ls_origin_scheme(const struct ls_engine *e); /* "http" or "https" */
+
 #endif

@@ -9,10 +9,11 @@
 #include "lua/reply.h"
 #include "lua/request.h"
 #include "lua/routes.h"
+#include "lua/secret.h"
 #include "lua/wait.h"
 
 /* The Lua half, in asm/embed.asm by incbin. */
-#define PARTS(X) X(app) X(check) X(routes) X(around)
+#define PARTS(X) X(app) X(check) X(routes) X(around) X(cookies) X(session) X(auth)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -118,21 +119,27 @@ static void set_marker(lua_State *L, const void *key, const char *name)
     lua_setfield(L, -2, name);
 }
 
-void ls_app_open(lua_State *L, const char *version)
+void ls_app_open(lua_State *L, const struct ls_lua_options *options)
 {
     lua_pushcfunction(L, core_part);
     lua_pushliteral(L, "app");
     lua_call(L, 1, 1);
     luaL_newlib(L, core);
     ls_routes_open(L);
+    ls_request_core(L);
     ls_request_methods(L);
     lua_setfield(L, -2, "request");
     ls_reply_methods(L);
     lua_setfield(L, -2, "response");
     ls_json_open(L);
     lua_setfield(L, -2, "json");
-    lua_pushstring(L, version);
+    ls_secret_open(L);
+    lua_pushstring(L, options->version);
     lua_setfield(L, -2, "version");
+    lua_pushstring(L, options->session_cookie);
+    lua_setfield(L, -2, "session_cookie");
+    lua_pushinteger(L, (lua_Integer)(options->session_max_age / 1000000));
+    lua_setfield(L, -2, "session_max_age");
     set_marker(L, &ls_app_next, "next");
     set_marker(L, &ls_app_files, "files");
     set_marker(L, &ls_app_abort, "abort");

@@ -6,7 +6,7 @@
 #include "lua/state.h"
 
 /* Puts the module into package.loaded. Inside a protected call. */
-void ls_app_open(lua_State *L, const char *version);
+void ls_app_open(lua_State *L, const struct ls_lua_options *options);
 
 /* All scripts have run: hooks and error handlers are put around the handlers. The same. */
 void ls_app_settle(lua_State *L);

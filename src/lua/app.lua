@@ -17,6 +17,9 @@ local function check_dot(first, name)
   if first == app then fail(2, "call app.%s(...) with a dot", name) end
 end
 
+part("session", core, part("cookies", core, check))
+part("auth", core, check, app, check_dot)
+
 -- Answers --------------------------------------------------------------------------------------
 
 function app.redirect(location, status)

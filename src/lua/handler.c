@@ -415,7 +415,8 @@ static void done(void *ctx, struct ls_engine *e)
 
 void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers)
 {
-    *handlers = (struct ls_handlers) { start, resume, drop, done, lua, lua->unrouted >= 0, lua->unrouted };
+    *handlers =
+        (struct ls_handlers) { start, resume, drop, done, lua, lua->unrouted >= 0, lua->unrouted };
 }
 
 static int say_nothing(lua_State *L)

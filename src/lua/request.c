@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "exchange/origin.h"
+#include "http/chars.h"
+#include "http/cookie.h"
 #include "http/uri.h"
+#include "lua/held.h"
 #include "lua/json.h"
+#include "lua/pairs.h"
 #include "lua/reply.h"
 #include "lua/view.h"
 #include "lua/wait.h"
@@ -17,6 +21,19 @@ static void push_slice(lua_State *L, struct ls_slice text)
 }
 
 /* ---- fields of req ---- */
+
+/* Ends the request with a status, as app.abort does. */
+static int abort_with(lua_State *L, int status, const char *message)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "luaserve");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "abort");
+    lua_pushinteger(L, status);
+    lua_pushstring(L, message);
+    lua_call(L, 2, 0);
+    return 0;
+}
 
 static void get_method(lua_State *L, struct ls_engine *e)
 {
@@ -40,8 +57,7 @@ static void get_version(lua_State *L, struct ls_engine *e)
 
 static void get_scheme(lua_State *L, struct ls_engine *e)
 {
-    (void)e;
-    lua_pushliteral(L, "http");
+    push_slice(L, ls_origin_scheme(e));
 }
 
 static void get_host(lua_State *L, struct ls_engine *e)
@@ -131,34 +147,16 @@ static void get_headers(lua_State *L, struct ls_engine *e)
     lua_setmetatable(L, -2);
 }
 
-static void push_decoded(lua_State *L, struct ls_slice text)
-{
-    luaL_Buffer b;
-    char *out = luaL_buffinitsize(L, &b, text.len + 1);
-    int64_t len = ls_form_decode(text, out);
-    if (len < 0) { /* a broken escape: the text as it came */
-        memcpy(out, text.at, text.len);
-        len = (int64_t)text.len;
-    }
-    luaL_pushresultsize(&b, (size_t)len);
-}
-
 static void get_query(lua_State *L, struct ls_engine *e)
 {
-    struct ls_slice rest = e->target.query, name, value;
-    lua_newtable(L);
-    while (rest.len > 0 && ls_form_next(&rest, &name, &value)) {
-        push_decoded(L, name);
-        lua_pushvalue(L, -1);
-        bool first = lua_rawget(L, -3) == LUA_TNIL;
-        lua_pop(L, 1);
-        if (first) {
-            push_decoded(L, value);
-            lua_rawset(L, -3);
-        } else {
-            lua_pop(L, 1);
-        }
-    }
+    const char *wrong = ls_pairs_first(L, e->target.query);
+    if (wrong)
+        abort_with(L, 400, lua_pushfstring(L, "the query has %s", wrong));
+}
+
+static void get_cookies(lua_State *L, struct ls_engine *e)
+{
+    ls_pairs_cookies(L, ls_head_value(&e->head, e->in.at, LS_SLICE("Cookie")));
 }
 
 struct getter {
@@ -174,7 +172,7 @@ static const struct getter getters[] = {
     { "ip", get_ip, false },          { "port", get_port, false },
     { "id", get_id, false },          { "params", get_params, true },
     { "headers", get_headers, true }, { "query", get_query, true },
-    { "route", get_route, false },
+    { "route", get_route, false },    { "cookies", get_cookies, true },
 };
 
 /* The value on top is this field's from now on. */
@@ -213,9 +211,22 @@ static int request_index(lua_State *L)
     return 1;
 }
 
+/* What takes the place of the session goes into its cookie as well; nil is one without anything. */
+static void replace_session(lua_State *L)
+{
+    lua_getfield(L, 1, "session");
+    lua_settop(L, 3);
+    if (lua_isnil(L, 3)) {
+        lua_newtable(L);
+        lua_replace(L, 3);
+    }
+}
+
 static int request_newindex(lua_State *L)
 {
     ls_view_check(L, REQUEST);
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "session") == 0)
+        replace_session(L);
     ls_view_fields(L, 1);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
@@ -223,20 +234,41 @@ static int request_newindex(lua_State *L)
     return 0;
 }
 
-/* ---- the body ---- */
+/* ---- all values of a name ---- */
 
-/* Ends the request with a status, as app.abort does. */
-static int abort_with(lua_State *L, int status, const char *message)
+static struct ls_slice check_name(lua_State *L)
 {
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "luaserve");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "abort");
-    lua_pushinteger(L, status);
-    lua_pushstring(L, message);
-    lua_call(L, 2, 0);
-    return 0;
+    size_t len;
+    const char *name = luaL_checklstring(L, 2, &len);
+    return (struct ls_slice) { name, len };
 }
+
+/* req:queries(name) */
+static int request_queries(lua_State *L)
+{
+    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
+    const char *wrong = ls_pairs_all(L, e->target.query, check_name(L));
+    if (wrong)
+        return abort_with(L, 400, lua_pushfstring(L, "the query has %s", wrong));
+    return 1;
+}
+
+/* req:header_values(name): a value for each field line. */
+static int request_header_values(lua_State *L)
+{
+    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
+    struct ls_slice name = check_name(L);
+    lua_newtable(L);
+    uint32_t at = ls_head_find(&e->head, e->in.at, 0, name);
+    for (lua_Integer i = 1; at < e->head.count; i++) {
+        push_slice(L, ls_span_slice(e->in.at, e->head.fields[at].value));
+        lua_rawseti(L, -2, i);
+        at = ls_head_find(&e->head, e->in.at, at + 1, name);
+    }
+    return 1;
+}
+
+/* ---- the body ---- */
 
 /* Waits for the body, then goes on with `then`, which finds it in e->content. */
 static int with_body(lua_State *L, int status, lua_KContext ctx)
@@ -293,6 +325,64 @@ static int request_json(lua_State *L)
     ls_view_check(L, REQUEST);
     lua_settop(L, 2);
     return with_body(L, LUA_OK, (lua_KContext)content_json);
+}
+
+/* ---- for the Lua half ---- */
+
+/* note_session(req): its session was looked at, and is to be sealed. */
+static int core_note_session(lua_State *L)
+{
+    struct ls_view *view = ls_view_check(L, REQUEST);
+    ((struct ls_call *)view->e->handler)->session = true;
+    return 0;
+}
+
+/* is_https(): did the client come by https, as far as is known? */
+static int core_is_https(lua_State *L)
+{
+    const struct ls_engine *e = ls_lua_of(L)->current;
+    lua_pushboolean(L, e && ls_slice_equal(ls_origin_scheme(e), LS_SLICE("https")));
+    return 1;
+}
+
+/* is_token(text) */
+static int core_is_token(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    lua_pushboolean(L, len > 0 && ls_chars_token((struct ls_slice) { text, len }) == len);
+    return 1;
+}
+
+/* cookie_attribute(text): may it be one? */
+static int core_cookie_attribute(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    lua_pushboolean(L, ls_cookie_attribute((struct ls_slice) { text, len }));
+    return 1;
+}
+
+/* cookie_encode(text) */
+static int core_cookie_encode(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    struct ls_buffer *out = ls_held_buffer(L);
+    ls_cookie_encode((struct ls_slice) { text, len }, out);
+    ls_held_push(L, out);
+    return 1;
+}
+
+void ls_request_core(lua_State *L)
+{
+    static const luaL_Reg functions[] = { { "note_session", core_note_session },
+                                          { "is_https", core_is_https },
+                                          { "is_token", core_is_token },
+                                          { "cookie_attribute", core_cookie_attribute },
+                                          { "cookie_encode", core_cookie_encode },
+                                          { NULL, NULL } };
+    luaL_setfuncs(L, functions, 0);
 }
 
 /* ---- making and ending it ---- */
@@ -353,6 +443,8 @@ static void push_members(lua_State *L)
 {
     static const luaL_Reg methods[] = { { "body", request_body },
                                         { "json", request_json },
+                                        { "queries", request_queries },
+                                        { "header_values", request_header_values },
                                         { NULL, NULL } };
     luaL_newlib(L, methods);
     for (size_t i = 0; i < sizeof getters / sizeof *getters; i++) {

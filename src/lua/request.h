@@ -7,6 +7,7 @@
 
 void ls_request_open(lua_State *L); /* metatables of req and res; inside a protected call */
 
+void ls_request_core(lua_State *L); /* what the Lua half needs of it, into the table on top */
 void ls_request_methods(lua_State *L); /* pushes the table of its methods and fields */
 
 /* Pushes req and res, which live until ls_request_end; then they say that the request is over. */

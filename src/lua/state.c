@@ -47,7 +47,7 @@ static int load_all(lua_State *L)
     ls_stdlib_open(L);
     ls_held_open(L);
     ls_request_open(L);
-    ls_app_open(L, l->options->version);
+    ls_app_open(L, l->options);
     if (l->options->scripts)
         ls_scripts_run(L, l->options->scripts);
     ls_app_settle(L);
@@ -90,6 +90,7 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     for (int i = 0; i < LS_PROVIDED; i++)
         lua->provided[i] = LUA_NOREF;
     lua->log = options->log;
+    lua->secrets = options->secrets;
     lua->dev = options->dev;
     lua->alone = options->alone;
     lua->L = lua_newstate(allocate, &lua->heap);

@@ -25,6 +25,8 @@ enum ls_provided {
     LS_PROVIDED
 };
 
+struct ls_secrets;
+
 struct ls_heap {
     size_t used, limit; /* bytes; limit 0: none */
     size_t loaded;      /* bytes that the scripts took */
@@ -36,6 +38,9 @@ struct ls_lua_options {
     struct ls_router *router;
     struct ls_mounts *mounts;
     const struct ls_log *log;
+    const struct ls_secrets *secrets; /* lives as long as the state */
+    const char *session_cookie;
+    uint64_t session_max_age; /* µs */
     bool dev;
     bool alone;          /* handlers may start no programs */
     uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */
@@ -53,6 +58,7 @@ struct ls_lua {
     int unrouted; /* the number of one; -1: nobody stands before what no route answers */
     int provided[LS_PROVIDED]; /* registry references of functions; LUA_NOREF: there is none */
     const struct ls_log *log;
+    const struct ls_secrets *secrets;
     bool dev, alone;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
     struct ls_engine *current;           /* whose handler runs; NULL: none */

@@ -10,6 +10,7 @@
 #include "os/sys.h"
 #include "server/intake.h"
 #include "server/mimes.h"
+#include "server/texts.h"
 
 /* ---- listen ---- */
 
@@ -106,6 +107,8 @@ static bool take(void *ctx, const char *key, const struct ls_config_value *v)
         take_listener(in, key, v);
     } else if (ls_mimes_is_key(name)) {
         ls_mimes_take(in, key, v);
+    } else if (ls_texts_key(name)) {
+        return ls_texts_take(in, key, v);
     } else if (k && k->kind == LS_KEY_LIST) {
         return begin_list(in, k, v);
     } else if (k && k->kind == LS_KEY_MAP) {
@@ -192,17 +195,6 @@ static struct ls_config_value value_of(const struct ls_key *k, struct ls_slice t
     return v;
 }
 
-/* Up to the next comma or blank, which is taken off too. */
-static struct ls_slice take_word(struct ls_slice *rest)
-{
-    size_t comma = ls_slice_find(*rest, 0, ','), end = ls_slice_find(*rest, 0, ' ');
-    if (comma < end)
-        end = comma;
-    struct ls_slice word = { rest->at, end };
-    *rest = ls_slice_from(*rest, end < rest->len ? end + 1 : end);
-    return word;
-}
-
 static void set_listen(struct ls_intake *in, const struct ls_key *k, struct ls_slice text)
 {
     struct ls_config fresh = { .listen_count = 0 };
@@ -210,7 +202,7 @@ static void set_listen(struct ls_intake *in, const struct ls_key *k, struct ls_s
     char key[32];
     scratch.c = &fresh;
     while (text.len > 0) {
-        struct ls_config_value v = { .type = LS_CONFIG_STRING, .text = take_word(&text) };
+        struct ls_config_value v = { .type = LS_CONFIG_STRING, .text = ls_texts_word(&text) };
         snprintf(key, sizeof key, "listen[%zu]", scratch.listeners + 1);
         if (v.text.len > 0)
             take_listener(&scratch, key, &v);
@@ -239,6 +231,8 @@ static void set(struct ls_intake *in, const struct ls_key *k, struct ls_slice te
         fault_both(in, k->name);
     else if (listens)
         set_listen(in, k, text);
+    else if (k->kind == LS_KEY_TEXTS)
+        ls_texts_set(in, k, text);
     else if (ls_intake_store(in, k, &v))
         ls_intake_mark(in, k);
     else
@@ -289,6 +283,8 @@ void ls_config_free(struct ls_config *c)
     free(c->host);
     free(c->www);
     free(c->scripts);
+    free(c->views);
+    free(c->session.cookie);
     free(c->index);
     free(c->user);
     free(c->group);
@@ -296,6 +292,8 @@ void ls_config_free(struct ls_config *c)
     free(c->log.file);
     clear_listeners(c);
     ls_mimes_free(c);
+    ls_texts_free(&c->secret);
+    ls_texts_free(&c->trusted_proxies);
     memset(c, 0, sizeof *c);
 }
 
@@ -317,6 +315,7 @@ int ls_config_finish(struct ls_config *c, struct ls_buffer *faults)
     struct ls_intake in = { c, LS_BY_CALL, NULL, NULL, faults, 0, 0, 0 };
     check_folder(&in, "www", c->www_named, c->www);
     check_folder(&in, "scripts", c->scripts_named, c->scripts);
+    check_folder(&in, "views", c->views_named, c->views);
     if (faults->failed)
         return -ENOMEM;
     return in.fault_count > 0 ? -EINVAL : 0;

@@ -14,7 +14,12 @@
 #include "http/mime.h"
 #include "server/sandbox.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 44, LS_CONFIG_MIMES = 200 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 49, LS_CONFIG_MIMES = 200, LS_CONFIG_TEXTS = 16 };
+
+struct ls_texts { /* one text, or a list of them */
+    char *all[LS_CONFIG_TEXTS];
+    uint64_t count;
+};
 
 enum ls_config_mode { LS_MODE_FORK, LS_MODE_POOL };
 
@@ -28,9 +33,10 @@ struct ls_config {
     uint64_t listen_count;
     uint64_t backlog;
 
-    char *www, *scripts, *index; /* folders (see named below); file that stands for a folder */
-    bool www_named,
-        scripts_named;         /* named: it must exist; else a missing one is merely not there */
+    char *www, *scripts, *views; /* folders (see named below) */
+    char *index;                 /* file that stands for a folder */
+    bool www_named, scripts_named,
+        views_named;           /* named: it must exist; else a missing one is merely not there */
     bool listing;              /* folders without an index show what is in them */
     struct ls_mime_type *mime; /* beside the built-in table */
     size_t mime_count;
@@ -38,6 +44,13 @@ struct ls_config {
     uint64_t max_age;             /* µs; 0: nothing is said of it */
     bool compress;
     bool dev;
+    struct ls_texts secret;          /* the first one signs */
+    struct ls_texts trusted_proxies; /* networks: os/network.h */
+
+    struct {
+        char *cookie;
+        uint64_t max_age; /* µs */
+    } session;
 
     struct {
         enum ls_config_mode mode;

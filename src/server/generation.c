@@ -43,13 +43,14 @@ static void write_log(void *ctx, const char *line, size_t len)
     ls_sys_write(file->fd, line, len); /* nobody is left to tell when that fails */
 }
 
-struct ls_generation *ls_generation_new(void)
+struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE])
 {
     struct ls_generation *g = calloc(1, sizeof *g);
     if (!g || ls_config_init(&g->config) < 0) {
         free(g);
         return NULL;
     }
+    g->made_up = made_up;
     g->log_file.fd = 2;
     g->log = (struct ls_log) { .level = LS_LOG_INFO, .sink = write_log, .ctx = &g->log_file };
     g->site.www.root = -1;
@@ -162,15 +163,31 @@ static const char *scripts_folder(const struct ls_generation *g)
     return g->config.scripts;
 }
 
+static void gather_secrets(struct ls_generation *g)
+{
+    struct ls_secrets *secrets = &g->secrets;
+    for (secrets->count = 0; secrets->count < g->config.secret.count; secrets->count++)
+        secrets->all[secrets->count] = ls_slice_of(g->config.secret.all[secrets->count]);
+    secrets->made_up = secrets->count == 0;
+    if (secrets->made_up)
+        secrets->all[secrets->count++] = (struct ls_slice) { g->made_up, LS_SECRET_MADE };
+}
+
+_Static_assert((int)LS_SECRETS >= (int)LS_CONFIG_TEXTS, "all that are configured have room");
+
 static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
 {
     struct ls_buffer why = { 0 };
     g->router = ls_router_new();
+    gather_secrets(g);
     struct ls_lua_options options = { .scripts = scripts_folder(g),
                                       .base = g->config.dir,
                                       .router = g->router,
                                       .mounts = &g->mounts,
                                       .log = &g->log,
+                                      .secrets = &g->secrets,
+                                      .session_cookie = g->config.session.cookie,
+                                      .session_max_age = g->config.session.max_age,
                                       .dev = g->config.dev,
                                       .alone = !g->config.sandbox.processes,
                                       .load_until = ls_clock_us() + g->config.limits.load,
@@ -255,6 +272,7 @@ int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
 void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint32_t number)
 {
     g->site.tls_told = shared ? &shared->tls_told : NULL;
+    g->site.secret_told = shared ? &shared->secret_told : NULL;
     g->site.newest = shared ? &shared->newest : NULL;
     g->site.generation = number;
     g->log_file.now = shared ? &shared->log_age : NULL;

@@ -4,6 +4,7 @@
 #define LS_SERVER_GENERATION_H
 
 #include "exchange/shelf.h"
+#include "lua/secret.h"
 #include "luaserve.h"
 #include "server/clients.h"
 #include "server/config.h"
@@ -23,6 +24,8 @@ struct ls_generation {
     struct ls_gzip *gzip;       /* NULL: nothing is compressed */
     struct ls_shelf shelf;      /* of the files that it serves */
     struct ls_sandbox *sandbox; /* NULL: workers may do everything */
+    const char *made_up;
+    struct ls_secrets secrets;
     struct ls_router *router;
     struct ls_mounts mounts;
     struct ls_lua *lua;
@@ -30,8 +33,9 @@ struct ls_generation {
     struct ls_worker worker; /* of the child, once it is one */
 };
 
-/* The default configuration, nothing loaded; NULL when memory is short. */
-struct ls_generation *ls_generation_new(void);
+/* The default configuration, nothing loaded; NULL when memory is short. `made_up`: the secret when the
+ * configuration has none; it lives longer. */
+struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE]);
 void ls_generation_free(struct ls_generation **g);
 
 /* As luaserve_config_file, luaserve_set and luaserve_load; check is the part of load that only looks at

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/chars.h"
 #include "os/net.h"
 
 enum {
@@ -247,7 +248,8 @@ static bool store_text(struct ls_intake *in, const struct ls_key *k,
 {
     char **at = field(in->c, k->offset);
     if (!ls_intake_is_text(v) || (k->kind == LS_KEY_HOST && !is_host(v->text)) ||
-        (k->kind == LS_KEY_NAME && !is_file_name(v->text)))
+        (k->kind == LS_KEY_NAME && !is_file_name(v->text)) ||
+        (k->kind == LS_KEY_TOKEN && ls_chars_token(v->text) < v->text.len))
         return false;
     char *text = k->kind == LS_KEY_PATH ? copy_path(in, v->text) : copy_text(in, v->text);
     if (text) {
@@ -277,6 +279,7 @@ bool ls_intake_store(struct ls_intake *in, const struct ls_key *k, const struct 
     case LS_KEY_BOOLEAN:
         return store_boolean(in, k, v);
     case LS_KEY_NAME:
+    case LS_KEY_TOKEN:
     case LS_KEY_HOST:
     case LS_KEY_PATH:
         return store_text(in, k, v);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "os/fault.h"
+#include "os/sys.h"
 #include "server/error.h"
 #include "server/identity.h"
 #include "server/server.h"
@@ -17,8 +18,8 @@ const char *luaserve_version(void)
 struct luaserve *luaserve_new(struct luaserve_error *error)
 {
     struct luaserve *s = calloc(1, sizeof *s);
-    if (s)
-        s->now = ls_generation_new();
+    if (s && ls_sys_getrandom(s->made_up, sizeof s->made_up, 0) == sizeof s->made_up)
+        s->now = ls_generation_new(s->made_up);
     if (!s || !s->now) {
         free(s);
         ls_error_os(error, "luaserve_new", -ENOMEM);

@@ -25,7 +25,7 @@ static void tell_failure(struct luaserve *s, const char *why)
 
 static int make(const struct luaserve *s, struct ls_generation **made, struct luaserve_error *error)
 {
-    struct ls_generation *g = *made = ls_generation_new();
+    struct ls_generation *g = *made = ls_generation_new(s->made_up);
     if (!g)
         return ls_error_os(error, "reload", -ENOMEM);
     int err = ls_recipe_follow(&s->recipe, g, error);

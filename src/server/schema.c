@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/config.h"
+#include "server/texts.h"
 #include "server/units.h"
 
 #define K(bytes)  ((uint64_t)(bytes) << 10)
@@ -39,6 +40,8 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
       .about = "folder of the files to serve", .named = AT(www_named) },
     { .name = "scripts", .kind = LS_KEY_PATH, .offset = AT(scripts), .fallback = "scripts",
       .about = "folder of the scripts to run", .named = AT(scripts_named) },
+    { .name = "views", .kind = LS_KEY_PATH, .offset = AT(views), .fallback = "views",
+      .about = "folder of the templates", .named = AT(views_named) },
     { .name = "index", .kind = LS_KEY_NAME, .offset = AT(index), .fallback = "index.html",
       .about = "file that is served for a folder" },
     { .name = "listing", .kind = LS_KEY_BOOLEAN, .offset = AT(listing), .fallback = "false",
@@ -51,6 +54,15 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
       .about = "text files are compressed while they are sent" },
     { .name = "dev", .kind = LS_KEY_BOOLEAN, .offset = AT(dev), .fallback = "false",
       .about = "error pages show tracebacks" },
+
+    { .name = "secret", .kind = LS_KEY_TEXTS, .offset = AT(secret), .fallback = "",
+      .about = "signs sessions, 32 bytes or more; several: the first signs, all are believed" },
+    { .name = "session.cookie", .kind = LS_KEY_TOKEN, .offset = AT(session.cookie),
+      .fallback = "session", .about = "name of the cookie that holds a session" },
+    DURATION_UP_TO("session.max_age", session.max_age, "168h", MS(1000), H(10 * 365 * 24),
+                   "that a session lasts after its last change"),
+    { .name = "trusted_proxies", .kind = LS_KEY_TEXTS, .offset = AT(trusted_proxies),
+      .fallback = "", .about = "who is believed about clients: addresses, networks, \"unix\"" },
 
     { .name = "user", .kind = LS_KEY_NAME, .offset = AT(user), .fallback = "-",
       .about = "whom the server becomes once it listens; \"-\": as whom it was started" },
@@ -211,6 +223,12 @@ void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
     case LS_KEY_HOST:
         ls_buffer_text(b, "a numeric IPv4 or IPv6 address");
         break;
+    case LS_KEY_TOKEN:
+        ls_buffer_text(b, "a name of letters, digits and !#$%&'*+-.^_`|~");
+        return;
+    case LS_KEY_TEXTS:
+        ls_texts_expected(b, key);
+        return;
     case LS_KEY_LIST:
         ls_buffer_printf(b, "a list of 1 to %d addresses such as { \"0.0.0.0:80\", \"[::]:80\" }",
                          LS_CONFIG_LISTENERS);

@@ -24,6 +24,7 @@ enum { LS_ABOUT_LISTENER, LS_ABOUT_CLIENT, LS_ABOUT_SIGNAL };
 struct luaserve {
     struct ls_generation *now; /* the one that new clients get */
     struct ls_recipe recipe;
+    char made_up[LS_SECRET_MADE]; /* the secret where none is configured: reloads keep it */
     struct ls_listeners listeners;
     struct ls_service service;
 

@@ -5,10 +5,11 @@
 #include "exchange/slot.h"
 
 struct ls_shared {
-    _Atomic uint32_t tls_told; /* see struct ls_site */
-    _Atomic uint32_t newest;   /* generation; 0: the server stops */
-    _Atomic uint32_t log_age;  /* counts how often the log was to be opened again */
-    uint32_t count;            /* of slots */
+    _Atomic uint32_t tls_told;    /* see struct ls_site */
+    _Atomic uint32_t secret_told; /* the same */
+    _Atomic uint32_t newest;      /* generation; 0: the server stops */
+    _Atomic uint32_t log_age;     /* counts how often the log was to be opened again */
+    uint32_t count;               /* of slots */
     struct ls_slot slots[];
 };
 
