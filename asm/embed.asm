@@ -16,4 +16,5 @@ section .rodata
     EMBED ls_around_source, "src/lua/around.lua"
     EMBED ls_cookies_source, "src/lua/cookies.lua"
     EMBED ls_session_source, "src/lua/session.lua"
+    EMBED ls_forms_source, "src/lua/forms.lua"
     EMBED ls_auth_source, "src/lua/auth.lua"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lua/content.h"
 #include "lua/held.h"
 #include "lua/json.h"
 #include "lua/reply.h"
@@ -13,7 +14,7 @@
 #include "lua/wait.h"
 
 /* The Lua half, in asm/embed.asm by incbin. */
-#define PARTS(X) X(app) X(check) X(routes) X(around) X(cookies) X(session) X(auth)
+#define PARTS(X) X(app) X(check) X(routes) X(around) X(cookies) X(session) X(auth) X(forms)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -126,6 +127,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     lua_call(L, 1, 1);
     luaL_newlib(L, core);
     ls_routes_open(L);
+    ls_content_core(L);
     ls_request_core(L);
     ls_request_methods(L);
     lua_setfield(L, -2, "request");

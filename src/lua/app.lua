@@ -18,6 +18,7 @@ local function check_dot(first, name)
 end
 
 part("session", core, part("cookies", core, check))
+part("forms", core, check, app)
 part("auth", core, check, app, check_dot)
 
 -- Answers --------------------------------------------------------------------------------------

@@ -64,6 +64,20 @@ static void take_wanted(lua_State *L, int table)
     lua_pop(L, 1);
 }
 
+static void take_both(lua_State *L, int table)
+{
+    lua_Integer count = (lua_Integer)lua_rawlen(L, table);
+    lua_rawseti(L, table, count + 2);
+    lua_rawseti(L, table, count + 1);
+}
+
+const char *ls_pairs_list(lua_State *L, struct ls_slice text)
+{
+    luaL_checkstack(L, 10, NULL);
+    lua_newtable(L);
+    return each(L, text, take_both);
+}
+
 const char *ls_pairs_first(lua_State *L, struct ls_slice text)
 {
     luaL_checkstack(L, 10, NULL);

@@ -12,6 +12,9 @@ enum { LS_PAIRS = 1000 }; /* of one query or form, at most */
  * text that is not UTF-8 or holds NUL, more than LS_PAIRS pairs. */
 const char *ls_pairs_first(lua_State *L, struct ls_slice text);
 
+/* Pushes a list: name, value, name, value … As above. */
+const char *ls_pairs_list(lua_State *L, struct ls_slice text);
+
 /* Pushes the list of all values of that name. As above. */
 const char *ls_pairs_all(lua_State *L, struct ls_slice text, struct ls_slice name);
 

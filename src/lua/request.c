@@ -6,24 +6,25 @@
 #include "http/chars.h"
 #include "http/cookie.h"
 #include "http/uri.h"
+#include "lua/content.h"
 #include "lua/held.h"
-#include "lua/json.h"
 #include "lua/pairs.h"
 #include "lua/reply.h"
 #include "lua/view.h"
-#include "lua/wait.h"
-
-#define REQUEST "luaserve request"
 
 static void push_slice(lua_State *L, struct ls_slice text)
 {
     lua_pushlstring(L, text.at ? text.at : "", text.len);
 }
 
+struct ls_engine *ls_request_check(lua_State *L)
+{
+    return ls_view_check(L, LS_REQUEST)->e;
+}
+
 /* ---- fields of req ---- */
 
-/* Ends the request with a status, as app.abort does. */
-static int abort_with(lua_State *L, int status, const char *message)
+int ls_request_abort(lua_State *L, int status, const char *message)
 {
     lua_getglobal(L, "require");
     lua_pushliteral(L, "luaserve");
@@ -151,7 +152,7 @@ static void get_query(lua_State *L, struct ls_engine *e)
 {
     const char *wrong = ls_pairs_first(L, e->target.query);
     if (wrong)
-        abort_with(L, 400, lua_pushfstring(L, "the query has %s", wrong));
+        ls_request_abort(L, 400, lua_pushfstring(L, "the query has %s", wrong));
 }
 
 static void get_cookies(lua_State *L, struct ls_engine *e)
@@ -189,7 +190,7 @@ static void cache(lua_State *L)
  * of req which gives the field. */
 static int request_index(lua_State *L)
 {
-    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
+    struct ls_engine *e = ls_view_check(L, LS_REQUEST)->e;
     if (lua_getiuservalue(L, 1, LS_VIEW_FIELDS) == LUA_TTABLE) {
         lua_pushvalue(L, 2);
         if (lua_rawget(L, -2) != LUA_TNIL)
@@ -224,7 +225,7 @@ static void replace_session(lua_State *L)
 
 static int request_newindex(lua_State *L)
 {
-    ls_view_check(L, REQUEST);
+    ls_view_check(L, LS_REQUEST);
     if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "session") == 0)
         replace_session(L);
     ls_view_fields(L, 1);
@@ -246,17 +247,17 @@ static struct ls_slice check_name(lua_State *L)
 /* req:queries(name) */
 static int request_queries(lua_State *L)
 {
-    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
+    struct ls_engine *e = ls_view_check(L, LS_REQUEST)->e;
     const char *wrong = ls_pairs_all(L, e->target.query, check_name(L));
     if (wrong)
-        return abort_with(L, 400, lua_pushfstring(L, "the query has %s", wrong));
+        return ls_request_abort(L, 400, lua_pushfstring(L, "the query has %s", wrong));
     return 1;
 }
 
 /* req:header_values(name): a value for each field line. */
 static int request_header_values(lua_State *L)
 {
-    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
+    struct ls_engine *e = ls_view_check(L, LS_REQUEST)->e;
     struct ls_slice name = check_name(L);
     lua_newtable(L);
     uint32_t at = ls_head_find(&e->head, e->in.at, 0, name);
@@ -268,71 +269,12 @@ static int request_header_values(lua_State *L)
     return 1;
 }
 
-/* ---- the body ---- */
-
-/* Waits for the body, then goes on with `then`, which finds it in e->content. */
-static int with_body(lua_State *L, int status, lua_KContext ctx)
-{
-    (void)status;
-    lua_CFunction then = (lua_CFunction)ctx;
-    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
-    ls_wait_check(L);
-    int got = ls_engine_read_body(e);
-    if (got == 0)
-        return ls_wait(L, ctx, with_body);
-    if (got == -413)
-        return abort_with(L, 413, NULL);
-    if (got == -400)
-        return abort_with(L, 400, "the body of the request is malformed or incomplete");
-    ls_engine_enter_handler(e);
-    ls_wait_check(L);
-    return then(L);
-}
-
-static int content_text(lua_State *L)
-{
-    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
-    lua_pushlstring(L, e->content.at ? e->content.at : "", e->content.len);
-    return 1;
-}
-
-static int request_body(lua_State *L)
-{
-    ls_view_check(L, REQUEST);
-    return with_body(L, LUA_OK, (lua_KContext)content_text);
-}
-
-static bool is_soft(lua_State *L)
-{
-    return lua_istable(L, 2) && lua_getfield(L, 2, "soft") != LUA_TNIL && lua_toboolean(L, -1);
-}
-
-static int content_json(lua_State *L)
-{
-    struct ls_engine *e = ls_view_check(L, REQUEST)->e;
-    bool soft = is_soft(L);
-    if (ls_json_decode(L, (struct ls_slice) { e->content.at, e->content.len }))
-        return 1;
-    if (!soft)
-        return abort_with(L, 400, lua_tostring(L, -1));
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-}
-
-static int request_json(lua_State *L)
-{
-    ls_view_check(L, REQUEST);
-    lua_settop(L, 2);
-    return with_body(L, LUA_OK, (lua_KContext)content_json);
-}
-
 /* ---- for the Lua half ---- */
 
 /* note_session(req): its session was looked at, and is to be sealed. */
 static int core_note_session(lua_State *L)
 {
-    struct ls_view *view = ls_view_check(L, REQUEST);
+    struct ls_view *view = ls_view_check(L, LS_REQUEST);
     ((struct ls_call *)view->e->handler)->session = true;
     return 0;
 }
@@ -376,12 +318,11 @@ static int core_cookie_encode(lua_State *L)
 
 void ls_request_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = { { "note_session", core_note_session },
-                                          { "is_https", core_is_https },
-                                          { "is_token", core_is_token },
-                                          { "cookie_attribute", core_cookie_attribute },
-                                          { "cookie_encode", core_cookie_encode },
-                                          { NULL, NULL } };
+    static const luaL_Reg functions[] = {
+        { "note_session", core_note_session },   { "is_https", core_is_https },
+        { "is_token", core_is_token },           { "cookie_attribute", core_cookie_attribute },
+        { "cookie_encode", core_cookie_encode }, { NULL, NULL }
+    };
     luaL_setfuncs(L, functions, 0);
 }
 
@@ -396,7 +337,7 @@ void ls_request_push(lua_State *L, struct ls_engine *e)
         return;
     }
     call->session = false;
-    call->request = ls_view_push(L, e, REQUEST, 2);
+    call->request = ls_view_push(L, e, LS_REQUEST, 2);
     call->reply = ls_reply_push(L, e);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, -3, LS_VIEW_PARTNER);
@@ -441,12 +382,11 @@ void ls_request_methods(lua_State *L)
 /* Name → index of a getter, or a method. */
 static void push_members(lua_State *L)
 {
-    static const luaL_Reg methods[] = { { "body", request_body },
-                                        { "json", request_json },
-                                        { "queries", request_queries },
+    static const luaL_Reg methods[] = { { "queries", request_queries },
                                         { "header_values", request_header_values },
                                         { NULL, NULL } };
     luaL_newlib(L, methods);
+    ls_content_methods(L);
     for (size_t i = 0; i < sizeof getters / sizeof *getters; i++) {
         lua_pushinteger(L, (lua_Integer)i);
         lua_setfield(L, -2, getters[i].name);
@@ -457,7 +397,7 @@ static void push_members(lua_State *L)
 
 void ls_request_open(lua_State *L)
 {
-    luaL_newmetatable(L, REQUEST);
+    luaL_newmetatable(L, LS_REQUEST);
     push_members(L);
     lua_pushcclosure(L, request_index, 1);
     lua_setfield(L, -2, "__index");

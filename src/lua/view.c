@@ -8,12 +8,17 @@ struct ls_view *ls_view_push(lua_State *L, struct ls_engine *e, const char *type
     return view;
 }
 
-struct ls_view *ls_view_check(lua_State *L, const char *type)
+struct ls_view *ls_view_check_at(lua_State *L, int index, const char *type)
 {
-    struct ls_view *view = luaL_checkudata(L, 1, type);
+    struct ls_view *view = luaL_checkudata(L, index, type);
     if (!view->e)
         luaL_error(L, "this request is over");
     return view;
+}
+
+struct ls_view *ls_view_check(lua_State *L, const char *type)
+{
+    return ls_view_check_at(L, 1, type);
 }
 
 void ls_view_fields(lua_State *L, int index)

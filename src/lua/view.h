@@ -18,6 +18,9 @@ struct ls_view *ls_view_push(lua_State *L, struct ls_engine *e, const char *type
 /* Argument 1, which has to be of that type and of a request that lasts. */
 struct ls_view *ls_view_check(lua_State *L, const char *type);
 
+struct ls_view *ls_view_check_at(lua_State *L, int index,
+                                 const char *type); /* the same elsewhere */
+
 /* Pushes the table of fields, made when it is first needed. */
 void ls_view_fields(lua_State *L, int index);
 
