@@ -23,6 +23,33 @@ describe("luaserve.spec", function()
     server:stop()
   end)
 
+  it("speaks to a server on IPv6", function()
+    local server = spec.start {
+      config = { listen = { "[::1]:0" } },
+      scripts = { ["a.lua"] = [[require("luaserve"):get("/host", function(req) return req.host end)]] },
+    }
+    assert.equal("[::1]:" .. server.port, server:get("/host").body)
+    server:stop()
+  end)
+
+  it("runs many servers side by side, each with its own port, folder and log", function()
+    local servers = {}
+    for i = 1, 4 do
+      servers[i] = spec.start { scripts = { ["a.lua"] = ([[
+        local app = require "luaserve"
+        app:get("/", function() app.log.info "asked %d" return "%d" end)
+      ]]):format(i, i) } }
+    end
+    for i, server in ipairs(servers) do
+      assert.equal(tostring(i), server:get("/").body)
+      assert.truthy(server:log("asked " .. i))
+    end
+    for i, server in ipairs(servers) do
+      assert.equal(0, server:stop())
+      for j = 1, 4 do assert.equal(i == j, server:log("asked " .. j) ~= nil) end
+    end
+  end)
+
   it("finds a luaserve on PATH when the folder has none", function()
     local program = os.getenv "LUASERVE" or spec.path "luaserve"
     local here = spec.path "."
@@ -37,7 +64,7 @@ describe("luaserve.spec", function()
     local pipe = io.popen(string.format("D=$(mktemp -d) && cd \"$D\" && ln -s '%s' luaserve && mkdir away && " ..
       "cd away && PATH=\"$D:$PATH\" LUA_PATH='%s/src/lua/?.lua;;' env -u LUASERVE timeout 30 lua5.4 '%s' 2>&1; " ..
       "rm -rf \"$D\"", spec.path(program), here, script))
-    local said = pipe:read "a"
+    local said = pipe:read "*a"
     pipe:close()
     os.remove(script)
     assert.equal("found\n", said)

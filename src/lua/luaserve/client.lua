@@ -127,6 +127,14 @@ local function connect(host, port, timeout)
   return connection
 end
 
+--- What the field Host says of a server.
+---@param host string
+---@param port integer
+---@return string
+function M.authority(host, port)
+  return (host:find(":", 1, true) and "[" .. host .. "]" or host) .. ":" .. port
+end
+
 --- A connection that stays open.
 ---@param host string
 ---@param port integer
@@ -134,7 +142,7 @@ end
 ---@return luaserve.spec.Client
 function M.connect(host, port, timeout)
   return setmetatable({ socket = connect(host, port, timeout), timeout = timeout,
-    host = host .. ":" .. port }, Client)
+    host = M.authority(host, port) }, Client)
 end
 
 return M

@@ -367,7 +367,7 @@ function M.start(options)
     blame.raise("the server did not start (exit code " .. tostring(code) .. "): " .. server.err)
   end
   server.ready = line
-  local host, port = line:match "http://%[?([%x:.]-)%]?:(%d+)"
+  local host, port = line:match "http://%[?([^%s%]]*)%]?:(%d+)"
   server.host = host == "0.0.0.0" and "127.0.0.1" or host == "::" and "::1" or host
   server.port = tonumber(port)
   find_wrapped(server, options)
