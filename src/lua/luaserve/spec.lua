@@ -8,6 +8,7 @@
 ---     assert(server:get("/").status == 200)
 ---     server:stop()
 local blame = require "luaserve.blame"
+local browser = require "luaserve.browser"
 local http = require "luaserve.client"
 local requests = require "luaserve.request"
 local socket = require "socket"
@@ -214,6 +215,11 @@ end
 
 -- server:get(path[, options]) and so on.
 requests.add_methods(Server, "server")
+
+--- Something that keeps cookies from one request to the next.
+---@param options? table { follow = false: whether it follows redirects }
+---@return luaserve.spec.Browser
+function Server:browser(options) return (browser.new(self, options)) end
 
 --- Sends bytes, and returns all that comes back until the server closes.
 ---@param bytes string
