@@ -1,4 +1,6 @@
 -- luaserve.spec itself, as people's own specs use it.
+local http = require "luaserve.client"
+local socket = require "socket"
 local spec = require "luaserve.spec"
 
 describe("luaserve.spec", function()
@@ -48,6 +50,26 @@ describe("luaserve.spec", function()
       assert.equal(0, server:stop())
       for j = 1, 4 do assert.equal(i == j, server:log("asked " .. j) ~= nil) end
     end
+  end)
+
+  it("says what it has not found, and leaves nothing behind", function()
+    local command = [[D=$(mktemp -d) && cd "$D" && mkdir bin left && for tool in lua5.4 mktemp mkdir; do
+      ln -s "$(command -v $tool)" bin; done; LUA_PATH='%s/src/lua/?.lua;;' TMPDIR="$D/left" env -u LUASERVE \
+      PATH="$D/bin" lua5.4 -e 'print(pcall(require("luaserve.spec").start))' 2>&1; ls left; rm -rf "$D"]]
+    local pipe = io.popen(command:format(spec.path "."))
+    local said = pipe:read "*a"
+    pipe:close()
+    assert.equal("false\t(command line):1: no luaserve here or on PATH: set LUASERVE to where it is\n", said)
+  end)
+
+  it("says where nobody listens", function()
+    local nobody = socket.tcp() -- has a port, and does not listen
+    assert(nobody:bind("127.0.0.1", 0))
+    local _, port = nobody:getsockname()
+    local fine, message = pcall(http.connect, "127.0.0.1", port, 5)
+    nobody:close()
+    assert.is_false(fine)
+    assert.truthy(message:find("no connection to 127.0.0.1:" .. port .. ": connection refused", 1, true), message)
   end)
 
   it("finds a luaserve on PATH when the folder has none", function()

@@ -118,21 +118,22 @@ function Client:set_timeout(seconds)
   self.socket:settimeout(seconds, "t")
 end
 
-local function connect(host, port, timeout)
-  local connection = assert((host:find ":" and socket.tcp6 or socket.tcp)())
-  connection:settimeout(timeout)
-  connection:settimeout(timeout, "t") -- for a whole call, however steadily it drips
-  assert(connection:connect(host, port))
-  connection:setoption("tcp-nodelay", true)
-  return connection
-end
-
 --- What the field Host says of a server.
 ---@param host string
 ---@param port integer
 ---@return string
 function M.authority(host, port)
   return (host:find(":", 1, true) and "[" .. host .. "]" or host) .. ":" .. port
+end
+
+local function connect(host, port, timeout)
+  local connection = assert((host:find ":" and socket.tcp6 or socket.tcp)())
+  connection:settimeout(timeout)
+  connection:settimeout(timeout, "t") -- for a whole call, however steadily it drips
+  local connected, message = connection:connect(host, port)
+  if not connected then blame.raise(("no connection to %s: %s"):format(M.authority(host, port), message)) end
+  connection:setoption("tcp-nodelay", true)
+  return connection
 end
 
 --- A connection that stays open.

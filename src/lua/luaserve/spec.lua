@@ -110,7 +110,7 @@ end
 
 -- Makes the folder of one run: that folder, and the path of its config file.
 local function lay_out(options)
-  local dir = capture "mktemp -d /tmp/luaserve-spec-XXXXXX":gsub("\n", "")
+  local dir = capture "mktemp -d -t luaserve-spec-XXXXXX":gsub("\n", "")
   local config = config_of(options)
   for _, key in ipairs { "scripts", "www" } do
     local given = options[key]
@@ -323,6 +323,7 @@ end
 
 -- The outer shell writes down how it ended: Lua 5.1 does not tell the exit code of a pipe.
 local function start_process(options)
+  binary_of(options) -- without one, nothing is laid out
   local dir, config = lay_out(options)
   local inner = "echo $$; " .. command_of(options, dir, config)
   local pipe = assert(io.popen("exec 2>/dev/null; timeout -s KILL " .. (options.lifetime or LIFETIME) ..
