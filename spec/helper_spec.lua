@@ -3,6 +3,8 @@ local http = require "luaserve.client"
 local socket = require "socket"
 local spec = require "luaserve.spec"
 
+local program = spec.path(os.getenv "LUASERVE" or "luaserve")
+
 describe("luaserve.spec", function()
   it("refuses an option that it does not know, where it was given", function()
     for _, start in ipairs { spec.start, spec.run } do
@@ -73,7 +75,6 @@ describe("luaserve.spec", function()
   end)
 
   it("finds a luaserve on PATH when the folder has none", function()
-    local program = os.getenv "LUASERVE" or spec.path "luaserve"
     local here = spec.path "."
     local script = os.tmpname()
     local file = assert(io.open(script, "w"))
@@ -85,10 +86,62 @@ describe("luaserve.spec", function()
     file:close()
     local pipe = io.popen(string.format("D=$(mktemp -d) && cd \"$D\" && ln -s '%s' luaserve && mkdir away && " ..
       "cd away && PATH=\"$D:$PATH\" LUA_PATH='%s/src/lua/?.lua;;' env -u LUASERVE timeout 30 lua5.4 '%s' 2>&1; " ..
-      "rm -rf \"$D\"", spec.path(program), here, script))
+      "rm -rf \"$D\"", program, here, script))
     local said = pipe:read "*a"
     pipe:close()
     os.remove(script)
     assert.equal("found\n", said)
+  end)
+
+  it("runs in every Lua that is here", function()
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write([[
+      local spec = require "luaserve.spec"
+      local server = spec.start { scripts = { ["a.lua"] = [=[
+        local app = require "luaserve"
+        app:post("/", function(req)
+          return { json = { body = req:body() }, headers = { ["Set-Cookie"] = "a=1" } }
+        end)
+        app:get("/", function(req) return req.headers.cookie end)
+      ]=] } }
+      local browser = server:browser()
+      print(browser:post("/", { form = { a = "\0" } }).json.body, browser:get("/").body, (pcall(server.get, server)))
+      server:stop()
+    ]])
+    file:close()
+    local count = 0
+    for _, lua in ipairs { "lua5.1", "luajit", "lua5.2", "lua5.3", "lua5.4" } do
+      local pipe = io.popen(("%s -lsocket -ldkjson -e '' 2> /dev/null || exit; " ..
+        "LUASERVE='%s' LUA_PATH='%s/src/lua/?.lua;;' timeout 30 %s '%s' 2>&1"):format(lua, program, spec.path ".", lua, script))
+      local said = pipe:read "*a"
+      pipe:close()
+      if said ~= "" then
+        assert.equal("a=%00\ta=1\tfalse\n", said, lua)
+        count = count + 1
+      end
+    end
+    os.remove(script)
+    assert.is_true(count > 0)
+  end)
+
+  it("passes the example of its documentation", function()
+    local blocks = {}
+    local file = assert(io.open(spec.path "docs/testing.md"))
+    for block in file:read("*a"):gmatch "```lua\n(.-)```" do blocks[#blocks + 1] = block end
+    file:close()
+    local folder = io.popen("mktemp -d"):read "*l"
+    local function write(name, text)
+      local out = assert(io.open(folder .. "/" .. name, "w"))
+      out:write(text)
+      out:close()
+    end
+    os.execute("mkdir " .. folder .. "/spec")
+    write("spec/greet_spec.lua", blocks[1])
+    write(".busted", (blocks[2]:gsub("/home/me/luaserve", function() return spec.path "." end)))
+    local pipe = io.popen(("cd '%s' && LUASERVE='%s' timeout 30 busted 2>&1; rm -rf '%s'"):format(folder, program, folder))
+    local said = pipe:read "*a"
+    pipe:close()
+    assert.truthy(said:find("1 success / 0 failures / 0 errors", 1, true), said)
   end)
 end)
