@@ -2,5 +2,5 @@ std = "lua54"
 cache = false
 max_line_length = 170
 files["spec"] = { std = "lua54+busted" }
-files["src/lua/luaserve/spec.lua"] = { std = "max" } -- runs in Lua 5.1 to 5.4
+files["src/lua/luaserve"] = { std = "min" } -- runs in Lua 5.1 to 5.4
 files["bench/load.lua"] = { globals = { "wrk", "init", "done", "delay" } } -- runs in wrk

@@ -28,14 +28,14 @@ describe("the demo", function()
   it("says at /whoami who asks and which process answers", function()
     local client = server:client()
     local _, port = client.socket:getsockname()
-    local first = client:request({ path = "/whoami" }):json()
-    local second = client:request({ path = "/whoami" }):json()
+    local first = client:request({ path = "/whoami" }).json
+    local second = client:request({ path = "/whoami" }).json
     client:close()
     assert.equal("127.0.0.1", first.ip)
     assert.equal(tonumber(port), first.port)
     assert.not_equal(server.pid, first.pid)
     assert.equal(first.pid, second.pid)
-    if spec.mode == "fork" then assert.not_equal(first.pid, server:get("/whoami"):json().pid) end
+    if spec.mode == "fork" then assert.not_equal(first.pid, server:get("/whoami").json.pid) end
   end)
 
   it("gives a body back at /echo, byte for byte", function()

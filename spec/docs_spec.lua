@@ -18,7 +18,7 @@ describe("the documentation", function()
 
   it("links to pages that are there", function()
     for _, page in ipairs { "README.md", "docs/files.md", "docs/handlers.md", "docs/internals.md", "docs/isolation.md",
-      "docs/bench.md", "docs/pool.md", "docs/service.md" } do
+      "docs/bench.md", "docs/pool.md", "docs/service.md", "docs/testing.md" } do
       local folder = page:match "^(.*/)" or ""
       for target in read(page):gmatch "%]%(([%w_./-]+)%)" do assert.truthy(io.open(folder .. target), page .. ": " .. target) end
     end

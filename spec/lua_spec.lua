@@ -212,7 +212,7 @@ describe("handlers", function()
   end)
 
   it("see the request", function()
-    local seen = server:get("/request?q=a+b%21&empty", { headers = { ["User-Agent"] = "spec" } }):json()
+    local seen = server:get("/request?q=a+b%21&empty", { headers = { ["User-Agent"] = "spec" } }).json
     assert.equal("GET", seen.method)
     assert.equal("/request", seen.path)
     assert.equal("/request?q=a+b%21&empty", seen.target)

@@ -38,7 +38,7 @@ end
 local EPERM = "Operation not permitted"
 
 describe("a sandbox", function()
-  local function ask(server, path) return server:get(path):json() end
+  local function ask(server, path) return server:get(path).json end
 
   local function check_served(server)
     assert.is_true(server:get("/page").body == page)

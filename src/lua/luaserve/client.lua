@@ -1,27 +1,11 @@
 --- The HTTP client of luaserve.spec: as small as can be, and strict, so that a malformed response
 --- fails the spec. Every read has a deadline.
+local blame = require "luaserve.blame"
+local requests = require "luaserve.request"
+local responses = require "luaserve.response"
 local socket = require "socket"
 
 local M = {}
-
--- Responses --------------------------------------------------------------------------------------
-
----@class luaserve.spec.Response
----@field status integer
----@field reason string
----@field headers table<string, string> names in lower case, values of one name joined by ", "
----@field raw_headers table list of { name, value }, as they came
----@field body string
-local Response = {}
-Response.__index = Response
-
---- The body, read as JSON (by dkjson, which busted needs as well).
----@return any
-function Response:json()
-  local value, _, message = require("dkjson").decode(self.body)
-  if message then error("the body is no JSON: " .. message, 2) end
-  return value
-end
 
 -- Connections ------------------------------------------------------------------------------------
 
@@ -50,7 +34,7 @@ end
 function Client:receive(what)
   local text, message, partial = self.socket:receive(what)
   if text then return text end
-  if message == "timeout" then error("nothing came within " .. self.timeout .. " s", 2) end
+  if message == "timeout" then blame.raise("nothing came within " .. self.timeout .. " s") end
   return partial or ""
 end
 
@@ -62,15 +46,12 @@ function Client:shutdown() self.socket:shutdown "send" end
 local function receive_head(client)
   local line = client:receive "*l"
   local status, reason = line:match "^HTTP/1%.1 (%d%d%d) (.*)$"
-  if not status then error("no status line: " .. string.format("%q", line), 3) end
-  local response = setmetatable({ status = tonumber(status), reason = reason, headers = {},
-    raw_headers = {}, body = "" }, Response)
+  if not status then blame.raise("no status line: " .. string.format("%q", line)) end
+  local response = responses.new(tonumber(status), reason)
   for field in function() line = client:receive "*l" return line ~= "" and line or nil end do
     local name, value = field:match "^([^:]+):%s*(.-)%s*$"
-    if not name then error("no header field: " .. string.format("%q", field), 3) end
-    local key = name:lower()
-    response.raw_headers[#response.raw_headers + 1] = { name, value }
-    response.headers[key] = response.headers[key] and response.headers[key] .. ", " .. value or value
+    if not name then blame.raise("no header field: " .. string.format("%q", field)) end
+    responses.add_field(response, name, value)
   end
   return response
 end
@@ -80,10 +61,10 @@ local function receive_chunks(client)
   while true do
     local line = client:receive "*l"
     local size = tonumber(line:match "^(%x+)%s*;?" or "", 16)
-    if not size then error("no chunk size: " .. string.format("%q", line), 3) end
+    if not size then blame.raise("no chunk size: " .. string.format("%q", line)) end
     if size == 0 then break end
     parts[#parts + 1] = client:receive(size)
-    if client:receive(2) ~= "\r\n" then error("the body ends within a chunk", 3) end
+    if client:receive(2) ~= "\r\n" then blame.raise("the body ends within a chunk") end
   end
   while client:receive "*l" ~= "" do end
   return table.concat(parts)
@@ -103,7 +84,7 @@ function Client:receive_response(method)
   elseif length then
     response.body = tonumber(length) > 0 and self:receive(tonumber(length)) or ""
     if #response.body < tonumber(length) then
-      error("the body ends after " .. #response.body .. " of " .. length .. " bytes", 2)
+      blame.raise("the body ends after " .. #response.body .. " of " .. length .. " bytes")
     end
   else
     response.body = self:receive "*a"
@@ -111,33 +92,23 @@ function Client:receive_response(method)
   return response
 end
 
-local function request_bytes(host, request, connection)
-  local lines = { (request.method or "GET") .. " " .. request.path .. " HTTP/1.1" }
-  local given = {}
-  for name, value in pairs(request.headers or {}) do
-    given[name:lower()] = true
-    lines[#lines + 1] = name .. ": " .. value
-  end
-  if not given.host then table.insert(lines, 2, "Host: " .. host) end
-  if connection and not given.connection then lines[#lines + 1] = "Connection: " .. connection end
-  if request.body and not given["content-length"] and not given["transfer-encoding"] then
-    lines[#lines + 1] = "Content-Length: " .. #request.body
-  end
-  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
-end
-
 --- Sends one request on this connection, and receives its response.
----@param request table { method, path, headers, body, timeout }
+---@param request table { method = "GET", path, and the options of server:get }
 ---@param connection? string the value of the Connection field
 ---@return luaserve.spec.Response
 function Client:request(request, connection)
+  requests.check("client:request", request)
+  local bytes = requests.bytes(self.host, request, connection)
   local usual = self.timeout
   self:set_timeout(request.timeout or usual)
-  self:send(request_bytes(self.host, request, connection))
+  self:send(bytes)
   local response = self:receive_response(request.method)
   self:set_timeout(usual)
   return response
 end
+
+-- client:get(path[, options]) and so on.
+requests.add_methods(Client, "client")
 
 --- How long each further call may take.
 ---@param seconds number
@@ -147,11 +118,20 @@ function Client:set_timeout(seconds)
   self.socket:settimeout(seconds, "t")
 end
 
+--- What the field Host says of a server.
+---@param host string
+---@param port integer
+---@return string
+function M.authority(host, port)
+  return (host:find(":", 1, true) and "[" .. host .. "]" or host) .. ":" .. port
+end
+
 local function connect(host, port, timeout)
   local connection = assert((host:find ":" and socket.tcp6 or socket.tcp)())
   connection:settimeout(timeout)
   connection:settimeout(timeout, "t") -- for a whole call, however steadily it drips
-  assert(connection:connect(host, port))
+  local connected, message = connection:connect(host, port)
+  if not connected then blame.raise(("no connection to %s: %s"):format(M.authority(host, port), message)) end
   connection:setoption("tcp-nodelay", true)
   return connection
 end
@@ -163,7 +143,7 @@ end
 ---@return luaserve.spec.Client
 function M.connect(host, port, timeout)
   return setmetatable({ socket = connect(host, port, timeout), timeout = timeout,
-    host = host .. ":" .. port }, Client)
+    host = M.authority(host, port) }, Client)
 end
 
 return M

@@ -7,7 +7,10 @@
 ---     local server = spec.start { scripts = { ["a.lua"] = "…" } }
 ---     assert(server:get("/").status == 200)
 ---     server:stop()
+local blame = require "luaserve.blame"
+local browser = require "luaserve.browser"
 local http = require "luaserve.client"
+local requests = require "luaserve.request"
 local socket = require "socket"
 
 local M = {}
@@ -91,16 +94,6 @@ function M.path(path)
   return path:sub(1, 1) == "/" and path or root .. "/" .. path
 end
 
--- Raises where the user called when a table holds a key of which nothing is known: a typo would
--- otherwise change nothing in silence.
-local function check_keys(what, given, known, hint)
-  for key in pairs(given) do
-    if not known[key] then
-      error(what .. ": unknown option '" .. tostring(key) .. "'" .. (hint or ""), 4)
-    end
-  end
-end
-
 -- The configuration and the command line of one run ----------------------------------------------
 
 local function config_of(options)
@@ -117,7 +110,7 @@ end
 
 -- Makes the folder of one run: that folder, and the path of its config file.
 local function lay_out(options)
-  local dir = capture "mktemp -d /tmp/luaserve-spec-XXXXXX":gsub("\n", "")
+  local dir = capture "mktemp -d -t luaserve-spec-XXXXXX":gsub("\n", "")
   local config = config_of(options)
   for _, key in ipairs { "scripts", "www" } do
     local given = options[key]
@@ -157,7 +150,7 @@ local function binary_of(options)
   if asked then return M.path(asked) end
   if succeeded("test -x " .. quote(M.path "luaserve")) then return M.path "luaserve" end
   local installed = capture "command -v luaserve":match "[^\n]+"
-  return installed or error("no luaserve here or on PATH: set LUASERVE to where it is", 5)
+  return installed or blame.raise "no luaserve here or on PATH: set LUASERVE to where it is"
 end
 
 --- The processes.mode of servers whose configuration names none: the environment's LUASERVE_MODE, or
@@ -206,33 +199,27 @@ function Server:client(options)
 end
 
 --- One request on a connection of its own.
----@param request table { method, path, headers, body, timeout }
+---@param request table
+---  method ("GET"), path; query (a table); headers (values are texts, or lists for several lines),
+---  cookies, auth ({ user, password }); timeout (seconds, 5);
+---  one of body (text), json (any value), form, multipart (tables of names and values), chunks
+---  (a list of texts, sent in pieces)
 ---@return luaserve.spec.Response
 function Server:request(request)
+  requests.check("server:request", request)
   local client = self:client { timeout = request.timeout or TIMEOUT }
   local response = client:request(request, "close")
   client:close()
   return response
 end
 
-local REQUEST = { headers = true, body = true, timeout = true }
+-- server:get(path[, options]) and so on.
+requests.add_methods(Server, "server")
 
--- What get, post … were called with, as the table of a request.
-local function request_of(method, path, options)
-  if type(options) == "string" then options = { body = options } end
-  local request = { method = method:upper(), path = path }
-  check_keys("server:" .. method, options or {}, REQUEST, " (there are headers, body and timeout)")
-  for key, value in pairs(options or {}) do request[key] = value end
-  return request
-end
-
--- server:get(path[, { headers, body, timeout }]) and so on; a string alone is the body.
-for _, name in ipairs { "get", "post", "put", "patch", "delete", "head", "options" } do
-  Server[name] = function(self, path, options)
-    local request = request_of(name, path, options)
-    return self:request(request)
-  end
-end
+--- Something that keeps cookies from one request to the next.
+---@param options? table { follow = false: whether it follows redirects }
+---@return luaserve.spec.Browser
+function Server:browser(options) return (browser.new(self, options)) end
 
 --- Sends bytes, and returns all that comes back until the server closes.
 ---@param bytes string
@@ -336,6 +323,7 @@ end
 
 -- The outer shell writes down how it ended: Lua 5.1 does not tell the exit code of a pipe.
 local function start_process(options)
+  binary_of(options) -- without one, nothing is laid out
   local dir, config = lay_out(options)
   local inner = "echo $$; " .. command_of(options, dir, config)
   local pipe = assert(io.popen("exec 2>/dev/null; timeout -s KILL " .. (options.lifetime or LIFETIME) ..
@@ -361,14 +349,11 @@ local function ready_line(server)
   end)
 end
 
-local OPTIONS = { config = true, scripts = true, www = true, env = true, arguments = true,
-  wrap = true, binary = true, lifetime = true }
+local OPTIONS = { config = "table|string", scripts = "table|string", www = "table|string",
+  env = "table", arguments = "table", wrap = "string", binary = "string", lifetime = "number" }
 
 local function checked(what, options)
-  check_keys(what, options or {}, OPTIONS, " (settings of config.lua stand in config = { … })")
-  if options and options.arguments and type(options.arguments) ~= "table" then
-    error(what .. ": arguments: expected a table, got a " .. type(options.arguments), 3)
-  end
+  blame.check(what, options or {}, OPTIONS, "settings of config.lua stand in config = { … }")
   return options or {}
 end
 
@@ -386,10 +371,10 @@ function M.start(options)
   local line = ready_line(server)
   if not line or line == "ended" then
     local code = server:wait(0)
-    error("the server did not start (exit code " .. tostring(code) .. "): " .. server.err, 2)
+    blame.raise("the server did not start (exit code " .. tostring(code) .. "): " .. server.err)
   end
   server.ready = line
-  local host, port = line:match "http://%[?([%x:.]-)%]?:(%d+)"
+  local host, port = line:match "http://%[?([^%s%]]*)%]?:(%d+)"
   server.host = host == "0.0.0.0" and "127.0.0.1" or host == "::" and "::1" or host
   server.port = tonumber(port)
   find_wrapped(server, options)
