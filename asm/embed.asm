@@ -17,4 +17,6 @@ section .rodata
     EMBED ls_cookies_source, "src/lua/cookies.lua"
     EMBED ls_session_source, "src/lua/session.lua"
     EMBED ls_forms_source, "src/lua/forms.lua"
+    EMBED ls_views_source, "src/lua/views.lua"
+    EMBED ls_answers_source, "src/lua/answers.lua"
     EMBED ls_auth_source, "src/lua/auth.lua"

@@ -63,9 +63,10 @@ static void each_default_is_in_range(void)
     for (size_t i = 0; i < count; i++) {
         if (keys[i].kind == LS_KEY_MAP)
             continue;
-        const char *other = keys[i].kind == LS_KEY_LIST           ? "[::1]:0"
-                            : strcmp(keys[i].name, "secret") == 0 ? "0123456789abcdef0123456789abcdef"
-                                                                  : "10.0.0.0/8";
+        const char *other = keys[i].kind == LS_KEY_LIST ? "[::1]:0"
+                            : strcmp(keys[i].name, "secret") == 0
+                                ? "0123456789abcdef0123456789abcdef"
+                                : "10.0.0.0/8";
         check_set(keys[i].name, *keys[i].fallback ? keys[i].fallback : other, "");
         CHECK(keys[i].about && strlen(keys[i].about) > 10);
         CHECK(ls_schema_find(ls_slice_of(keys[i].name)) == &keys[i]);

@@ -127,7 +127,7 @@ static void refuses_patterns_that_are_none(void)
 {
     static const char *const bad[] = {
         "a",     "/:",    "/:1",      "/a//b",     "/*x/y",    "/:a/:a",
-        "/:a-b", "/a(/)", "/:a[%d",   "/*1",        "/a()",     "/a(/b",
+        "/:a-b", "/a(/)", "/:a[%d",   "/*1",       "/a()",     "/a(/b",
         "/a/b)", "/a(b)", "/a(/b)c",  "/a/.",      "/../a",    "/%2e%2E",
         "/a?b",  "/a#b",  "/%zz",     "/%4",       "/%00",     "/%ff",
         "/:a[]", "/:a[%", "/:a[z-a]", "/:a[\xff]", "/:a[%d]x", "(/a)(/b)(/c)(/d)(/e)"

@@ -153,8 +153,8 @@ static bool route_with_other_slash(struct ls_engine *e)
     if (e->target.count == 0 || !is_reading(e))
         return false;
     e->target.slash = !e->target.slash;
-    for (unsigned i = 0; !there && ls_router_match(e->site->router, e->host, e->head.method,
-                                                   &e->target, i, &match);
+    for (unsigned i = 0;
+         !there && ls_router_match(e->site->router, e->host, e->head.method, &e->target, i, &match);
          i++)
         there = answers(e, &match);
     e->target.slash = !e->target.slash;

@@ -42,8 +42,8 @@ struct ls_site {
     bool dev;                       /* error pages say what happened */
     struct ls_handlers handlers;
     const struct ls_log *log;
-    uint64_t nonce;             /* of this server's request ids */
-    _Atomic uint32_t *tls_told; /* not 0: it was logged that a client spoke TLS to us */
+    uint64_t nonce;                /* of this server's request ids */
+    _Atomic uint32_t *tls_told;    /* not 0: it was logged that a client spoke TLS to us */
     _Atomic uint32_t *secret_told; /* not 0: it was logged that sessions end with the server */
     uint32_t generation;
     const _Atomic uint32_t *newest; /* another generation: see ls_site_retired */

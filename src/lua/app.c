@@ -11,10 +11,12 @@
 #include "lua/request.h"
 #include "lua/routes.h"
 #include "lua/secret.h"
+#include "lua/templates.h"
 #include "lua/wait.h"
 
 /* The Lua half, in asm/embed.asm by incbin. */
-#define PARTS(X) X(app) X(check) X(routes) X(around) X(cookies) X(session) X(auth) X(forms)
+#define PARTS(X)                                                                                   \
+    X(app) X(check) X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -129,6 +131,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_routes_open(L);
     ls_content_core(L);
     ls_request_core(L);
+    ls_reply_core(L);
     ls_request_methods(L);
     lua_setfield(L, -2, "request");
     ls_reply_methods(L);
@@ -138,6 +141,8 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_secret_open(L);
     lua_pushstring(L, options->version);
     lua_setfield(L, -2, "version");
+    ls_templates_push(L, options->views);
+    lua_setfield(L, -2, "templates");
     lua_pushstring(L, options->session_cookie);
     lua_setfield(L, -2, "session_cookie");
     lua_pushinteger(L, (lua_Integer)(options->session_max_age / 1000000));

@@ -19,30 +19,8 @@ end
 
 part("session", core, part("cookies", core, check))
 part("forms", core, check, app)
+part("answers", core, check, app, check_dot, part("views", core))
 part("auth", core, check, app, check_dot)
-
--- Answers --------------------------------------------------------------------------------------
-
-function app.redirect(location, status)
-  check_dot(location, "redirect")
-  if type(location) ~= "string" then
-    fail(1, "app.redirect: expected where to, found %s", described(location))
-  end
-  return { redirect = location, status = status }
-end
-
--- `core.abort` is the metatable that marks what is raised here.
-core.abort.__tostring = function(self)
-  return self.message or "abort " .. tostring(self.status)
-end
-
-function app.abort(status, message)
-  check_dot(status, "abort")
-  if math.type(status) ~= "integer" or status < 200 or status > 599 then
-    fail(1, "app.abort: expected a status from 200 to 599, found %s", described(status))
-  end
-  error(setmetatable({ status = status, message = message and tostring(message) }, core.abort))
-end
 
 function app.escape(text)
   check_dot(text, "escape")

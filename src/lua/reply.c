@@ -263,7 +263,7 @@ bool ls_reply_pending(lua_State *L, struct ls_call *call)
 }
 
 /* leave(res, result): what a handler that returns nothing has for an answer. */
-static int reply_leave(lua_State *L)
+static int core_leave(lua_State *L)
 {
     struct ls_view *view = ls_view_check(L, REPLY);
     if (ls_answer_begun(view->e))
@@ -272,6 +272,25 @@ static int reply_leave(lua_State *L)
     lua_setiuservalue(L, 1, LS_VIEW_PARTNER);
     view->used = true;
     return 0;
+}
+
+/* type_of(name): the media type of a file of that name. */
+static int core_type_of(lua_State *L)
+{
+    const struct ls_engine *e = ls_lua_of(L)->current;
+    const struct ls_mime_map none = { NULL, 0 };
+    struct ls_slice type =
+        ls_mime_of(e ? &e->site->www.types : &none, ls_slice_of(luaL_checkstring(L, 1)));
+    lua_pushlstring(L, type.at, type.len);
+    return 1;
+}
+
+void ls_reply_core(lua_State *L)
+{
+    static const luaL_Reg functions[] = { { "leave", core_leave },
+                                          { "type_of", core_type_of },
+                                          { NULL, NULL } };
+    luaL_setfuncs(L, functions, 0);
 }
 
 /* ---- making it ---- */
@@ -290,9 +309,9 @@ void ls_reply_methods(lua_State *L)
 
 void ls_reply_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        { "write", reply_write }, { "flush", reply_flush }, { "leave", reply_leave }, { NULL, NULL }
-    };
+    static const luaL_Reg methods[] = { { "write", reply_write },
+                                        { "flush", reply_flush },
+                                        { NULL, NULL } };
     static const luaL_Reg headers[] = { { "__index", headers_index },
                                         { "__newindex", headers_newindex },
                                         { NULL, NULL } };

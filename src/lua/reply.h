@@ -6,6 +6,7 @@
 #include "lua/handler.h"
 
 void ls_reply_open(lua_State *L);    /* its metatable; inside a protected call */
+void ls_reply_core(lua_State *L);    /* what the Lua half needs of it, into the table on top */
 void ls_reply_methods(lua_State *L); /* pushes the table of its methods */
 struct ls_view *ls_reply_push(lua_State *L, struct ls_engine *e);
 

@@ -7,8 +7,9 @@
 #include "lua/held.h"
 #include "os/folder.h"
 #include "os/sys.h"
+#include "os/whole.h"
 
-enum { BLOCK = 16 << 10 };
+enum { SCRIPT_MOST = 64 << 20 }; /* bytes */
 
 static bool is_script(const char *name)
 {
@@ -66,23 +67,6 @@ static void set_path(lua_State *L, const char *folder)
     lua_pop(L, 2);
 }
 
-/* 0, or -errno with what was read so far in `text`. */
-static int read_whole(const char *path, struct ls_buffer *text)
-{
-    struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC };
-    int fd = ls_sys_openat2(AT_FDCWD, path, &how, sizeof how);
-    long got = fd;
-    while (got >= 0 && (got = ls_buffer_reserve(text, BLOCK)) == 0) {
-        got = ls_sys_read(fd, text->at + text->len, BLOCK);
-        if (got <= 0)
-            break;
-        text->len += (size_t)got;
-    }
-    if (fd >= 0)
-        ls_sys_close(fd);
-    return (int)got;
-}
-
 /* "scripts/hello.lua" is how messages name a script, wherever the folder lies. */
 static void load_script(lua_State *L, const char *folder, const char *name)
 {
@@ -90,7 +74,7 @@ static void load_script(lua_State *L, const char *folder, const char *name)
     const char *path = lua_pushfstring(L, "%s/%s", folder, name);
     const char *shown = lua_pushfstring(L, "@%s/%s", last && last[1] ? last + 1 : folder, name);
     struct ls_buffer *text = ls_held_buffer(L);
-    int err = read_whole(path, text);
+    int err = ls_whole_read(path, SCRIPT_MOST, text);
     if (err < 0)
         luaL_error(L, "%s: %s", path, strerror(-err));
     if (luaL_loadbufferx(L, text->at, text->len, shown, "t") != LUA_OK)

@@ -34,6 +34,7 @@ struct ls_heap {
 
 struct ls_lua_options {
     const char *scripts; /* folder; NULL: none */
+    const char *views;   /* folder of the templates; NULL: none */
     const char *base;    /* folder from which relative paths start; NULL: the working directory */
     struct ls_router *router;
     struct ls_mounts *mounts;

@@ -153,14 +153,15 @@ static int make_sandbox(struct ls_generation *g, struct luaserve_error *error)
     return err < 0 ? ls_error_os(error, "sandbox", err) : 0;
 }
 
-static const char *scripts_folder(const struct ls_generation *g)
+/* NULL: nobody named it, and it is merely not there. */
+static const char *folder_if_there(const char *path, bool named)
 {
-    int fd = ls_folder_open(g->config.scripts);
-    if (fd == -ENOENT && !g->config.scripts_named)
+    int fd = ls_folder_open(path);
+    if (fd == -ENOENT && !named)
         return NULL;
     if (fd >= 0)
         ls_sys_close(fd);
-    return g->config.scripts;
+    return path;
 }
 
 static void gather_secrets(struct ls_generation *g)
@@ -180,18 +181,21 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
     struct ls_buffer why = { 0 };
     g->router = ls_router_new();
     gather_secrets(g);
-    struct ls_lua_options options = { .scripts = scripts_folder(g),
-                                      .base = g->config.dir,
-                                      .router = g->router,
-                                      .mounts = &g->mounts,
-                                      .log = &g->log,
-                                      .secrets = &g->secrets,
-                                      .session_cookie = g->config.session.cookie,
-                                      .session_max_age = g->config.session.max_age,
-                                      .dev = g->config.dev,
-                                      .alone = !g->config.sandbox.processes,
-                                      .load_until = ls_clock_us() + g->config.limits.load,
-                                      .version = LUASERVE_VERSION };
+    struct ls_lua_options options = {
+        .scripts = folder_if_there(g->config.scripts, g->config.scripts_named),
+        .views = folder_if_there(g->config.views, g->config.views_named),
+        .base = g->config.dir,
+        .router = g->router,
+        .mounts = &g->mounts,
+        .log = &g->log,
+        .secrets = &g->secrets,
+        .session_cookie = g->config.session.cookie,
+        .session_max_age = g->config.session.max_age,
+        .dev = g->config.dev,
+        .alone = !g->config.sandbox.processes,
+        .load_until = ls_clock_us() + g->config.limits.load,
+        .version = LUASERVE_VERSION
+    };
     int err = g->router ? ls_lua_new(&g->lua, &options, &why) : -ENOMEM;
     if (err < 0 && why.len > 0)
         ls_error_set(error, LUASERVE_CONFIG, "%.*s", (int)why.len, why.at);

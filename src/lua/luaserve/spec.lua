@@ -112,7 +112,7 @@ end
 local function lay_out(options)
   local dir = capture "mktemp -d -t luaserve-spec-XXXXXX":gsub("\n", "")
   local config = config_of(options)
-  for _, key in ipairs { "scripts", "www" } do
+  for _, key in ipairs { "scripts", "www", "views" } do
     local given = options[key]
     if type(given) == "table" then
       write_tree(dir .. "/" .. key, given)
@@ -135,10 +135,10 @@ local function overrides(options)
     if not given:find("--port", 1, true) then words[#words + 1] = "--port=0" end
     if not given:find("--host", 1, true) then words[#words + 1] = "--host=127.0.0.1" end
   end
-  for _, key in ipairs { "scripts", "www" } do
+  for _, key in ipairs { "scripts", "www", "views" } do
     local folder = options[key]
     if folder then
-      words[#words + 1] = "--" .. key .. "=" .. (type(folder) == "table" and key or M.path(folder))
+      words[#words + 1] = "--set=" .. key .. "=" .. (type(folder) == "table" and key or M.path(folder))
     end
   end
   return words
@@ -350,7 +350,7 @@ local function ready_line(server)
 end
 
 local OPTIONS = { config = "table|string", scripts = "table|string", www = "table|string",
-  env = "table", arguments = "table", wrap = "string", binary = "string", lifetime = "number" }
+  views = "table|string", env = "table", arguments = "table", wrap = "string", binary = "string", lifetime = "number" }
 
 local function checked(what, options)
   blame.check(what, options or {}, OPTIONS, "settings of config.lua stand in config = { … }")
@@ -361,7 +361,7 @@ end
 ---@param options? table
 ---  config: a table of config.lua (host 127.0.0.1 and port 0 unless it says otherwise), or the path
 ---  of a file (on 127.0.0.1 and a free port unless it says listen);
----  scripts, www: a table of file names and contents, or the path of a folder;
+---  scripts, www, views: a table of file names and contents, or the path of a folder;
 ---  env, arguments, wrap ("strace -f …"), binary (else the environment's LUASERVE, ./luaserve, or
 ---  luaserve on PATH), lifetime (seconds after which it is killed in any case, 300)
 ---@return luaserve.spec.Server
