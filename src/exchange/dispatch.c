@@ -228,7 +228,8 @@ static int judge(struct ls_engine *e)
     int err = read_target(e);
     if (err < 0)
         return -err;
-    e->host = ls_router_host(e->site->router, ls_origin_host(e));
+    const struct ls_router *router = e->site->router;
+    e->host = ls_router_has_hosts(router) ? ls_router_host(router, ls_origin_of(e).host) : 0;
     return 0;
 }
 

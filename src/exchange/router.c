@@ -62,6 +62,11 @@ static struct ls_slice plain_host(struct ls_slice host, char out[HOST_MOST])
     return (struct ls_slice) { out, host.len };
 }
 
+bool ls_router_has_hosts(const struct ls_router *r)
+{
+    return r->hosts;
+}
+
 /* "*.example.org" stands for every name that ends in ".example.org"; the longest such one is taken,
  * and the name itself before it. */
 int ls_router_host(const struct ls_router *r, struct ls_slice host)

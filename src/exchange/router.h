@@ -41,6 +41,8 @@ void ls_router_free(struct ls_router **r);
  * in `why`. */
 int ls_router_add(struct ls_router *r, const struct ls_route *route, struct ls_buffer *why);
 
+bool ls_router_has_hosts(const struct ls_router *r); /* does some route ask for one? */
+
 /* A number that stands for the host that a request names (host[:port], in any case) in what follows:
  * 0 where no route asks for it. */
 int ls_router_host(const struct ls_router *r, struct ls_slice host);

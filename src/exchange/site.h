@@ -10,6 +10,7 @@
 #include "exchange/mounts.h"
 
 struct ls_engine;
+struct ls_network;
 struct ls_router;
 
 /* What a handler did when it was started or resumed. */
@@ -42,6 +43,8 @@ struct ls_site {
     bool dev;                       /* error pages say what happened */
     struct ls_handlers handlers;
     const struct ls_log *log;
+    const struct ls_network *trusted; /* proxies that are believed */
+    size_t trusted_count;
     uint64_t nonce;                /* of this server's request ids */
     _Atomic uint32_t *tls_told;    /* not 0: it was logged that a client spoke TLS to us */
     _Atomic uint32_t *secret_told; /* not 0: it was logged that sessions end with the server */

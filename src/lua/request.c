@@ -58,22 +58,22 @@ static void get_version(lua_State *L, struct ls_engine *e)
 
 static void get_scheme(lua_State *L, struct ls_engine *e)
 {
-    push_slice(L, ls_origin_scheme(e));
+    push_slice(L, ls_origin_of(e).scheme);
 }
 
 static void get_host(lua_State *L, struct ls_engine *e)
 {
-    push_slice(L, ls_origin_host(e));
+    push_slice(L, ls_origin_of(e).host);
 }
 
 static void get_ip(lua_State *L, struct ls_engine *e)
 {
-    lua_pushstring(L, e->peer.ip);
+    push_slice(L, ls_origin_of(e).ip);
 }
 
 static void get_port(lua_State *L, struct ls_engine *e)
 {
-    lua_pushinteger(L, e->peer.port);
+    lua_pushinteger(L, ls_origin_of(e).port);
 }
 
 static void get_id(lua_State *L, struct ls_engine *e)
@@ -283,7 +283,7 @@ static int core_note_session(lua_State *L)
 static int core_is_https(lua_State *L)
 {
     const struct ls_engine *e = ls_lua_of(L)->current;
-    lua_pushboolean(L, e && ls_slice_equal(ls_origin_scheme(e), LS_SLICE("https")));
+    lua_pushboolean(L, e && ls_slice_equal(ls_origin_of(e).scheme, LS_SLICE("https")));
     return 1;
 }
 

@@ -233,6 +233,11 @@ static void fill_site(struct ls_generation *g)
     site->www.gzip = g->gzip;
     g->shelf.settled = LS_SHELF_SETTLED;
     site->www.shelf = &g->shelf;
+    for (uint64_t i = 0; i < c->trusted_proxies.count; i++)
+        ls_network_parse(ls_slice_of(c->trusted_proxies.all[i]),
+                         &g->trusted[i]); /* it was checked */
+    site->trusted = g->trusted;
+    site->trusted_count = c->trusted_proxies.count;
     site->dev = c->dev;
     site->log = &g->log;
     ls_lua_handlers(g->lua, &site->handlers);

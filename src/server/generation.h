@@ -6,6 +6,7 @@
 #include "exchange/shelf.h"
 #include "lua/secret.h"
 #include "luaserve.h"
+#include "os/network.h"
 #include "server/clients.h"
 #include "server/config.h"
 #include "server/shared.h"
@@ -26,6 +27,7 @@ struct ls_generation {
     struct ls_sandbox *sandbox; /* NULL: workers may do everything */
     const char *made_up;
     struct ls_secrets secrets;
+    struct ls_network trusted[LS_CONFIG_TEXTS];
     struct ls_router *router;
     struct ls_mounts mounts;
     struct ls_lua *lua;
