@@ -19,4 +19,5 @@ section .rodata
     EMBED ls_forms_source, "src/lua/forms.lua"
     EMBED ls_views_source, "src/lua/views.lua"
     EMBED ls_answers_source, "src/lua/answers.lua"
+    EMBED ls_dev_source, "src/lua/dev.lua"
     EMBED ls_auth_source, "src/lua/auth.lua"

@@ -16,7 +16,8 @@
 
 /* The Lua half, in asm/embed.asm by incbin. */
 #define PARTS(X)                                                                                   \
-    X(app) X(check) X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers)
+    X(app)                                                                                         \
+    X(check) X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -143,6 +144,10 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     lua_setfield(L, -2, "version");
     ls_templates_push(L, options->views);
     lua_setfield(L, -2, "templates");
+    lua_pushstring(L, options->scripts);
+    lua_setfield(L, -2, "scripts");
+    lua_pushboolean(L, options->dev);
+    lua_setfield(L, -2, "dev");
     lua_pushstring(L, options->session_cookie);
     lua_setfield(L, -2, "session_cookie");
     lua_pushinteger(L, (lua_Integer)(options->session_max_age / 1000000));

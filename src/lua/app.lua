@@ -20,6 +20,7 @@ end
 part("session", core, part("cookies", core, check))
 part("forms", core, check, app)
 part("answers", core, check, app, check_dot, part("views", core))
+if core.dev then part("dev", core) end
 part("auth", core, check, app, check_dot)
 
 function app.escape(text)

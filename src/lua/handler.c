@@ -128,6 +128,7 @@ struct failure {
     enum ls_interrupt interrupted;
     bool memory, yielded;
     struct ls_buffer text; /* traceback, freed by the one who made the struct */
+    struct ls_buffer page; /* in dev: the whole page, the same */
     int answer;            /* status of the answer */
     bool quiet;            /* app.abort: an answer, not an incident */
 };
@@ -156,6 +157,25 @@ static void describe_result(lua_State *L, const struct ls_call *call)
                     about ? "" : "returned what cannot be sent: ", message);
 }
 
+static enum ls_interrupt interrupted(lua_State *L)
+{
+    return (enum ls_interrupt)ls_lua_of(L)->interrupted;
+}
+
+/* Of what is on top of the stack. */
+static void make_page(lua_State *L, struct failure *f)
+{
+    struct ls_engine *e = f->e;
+    if (interrupted(L) || !ls_lua_provided(L, LS_PROVIDED_DEV_PAGE))
+        return;
+    lua_pushvalue(L, -2);
+    lua_pushlstring(L, e->in.at, e->in.head);
+    lua_pushstring(L, e->id);
+    lua_pushinteger(L, f->memory ? 503 : 500);
+    lua_call(L, 4, 1);
+    ls_buffer_text(&f->page, lua_tostring(L, -1));
+}
+
 /* In a protected call on the main thread; the failed coroutine still has its stack. */
 static int describe_failure(lua_State *L)
 {
@@ -182,6 +202,8 @@ static int describe_failure(lua_State *L)
     else
         luaL_traceback(L, co, lua_tostring(L, -1), 0);
     ls_buffer_text(&f->text, lua_tostring(L, -1));
+    if (ls_lua_of(L)->dev)
+        make_page(L, f);
     return 0;
 }
 
@@ -245,12 +267,22 @@ static bool can_answer(struct ls_engine *e)
     return false;
 }
 
+static bool answer_dev(struct failure *f)
+{
+    struct ls_slice page = { f->page.at, f->page.len };
+    ls_response_field(&f->e->response, LS_SLICE("Content-Type"),
+                      LS_SLICE("text/html; charset=utf-8"));
+    return ls_answer(f->e, status_of(f), page) == 0;
+}
+
 static void answer_failure(struct ls_lua *lua, struct failure *f)
 {
     const char *text = f->text.failed ? NULL : f->text.at;
     ls_response_reset(&f->e->response);
     if (f->quiet)
         ls_answer_page(f->e, f->answer, text && *text ? text : NULL);
+    else if (f->page.len > 0 && answer_dev(f))
+        return;
     else
         ls_answer_incident(f->e, status_of(f), lua->dev ? text : NULL);
 }
@@ -296,6 +328,7 @@ static bool failed(struct ls_lua *lua, struct ls_engine *e, int status)
     if (!e->gone && !recover)
         answer_failure(lua, &f);
     ls_buffer_free(&f.text);
+    ls_buffer_free(&f.page);
     return recover;
 }
 

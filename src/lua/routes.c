@@ -146,7 +146,7 @@ static int core_unrouted(lua_State *L)
 /* provide(name, function): see enum ls_provided. */
 static int core_provide(lua_State *L)
 {
-    static const char *const names[] = { "recover", "cookies", "seal", NULL };
+    static const char *const names[] = { "recover", "cookies", "dev_page", "seal", NULL };
     int what = luaL_checkoption(L, 1, NULL, names);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 2);

@@ -19,9 +19,10 @@ enum ls_interrupt {
 
 /* What the Lua half does when the C half asks it to. */
 enum ls_provided {
-    LS_PROVIDED_RECOVER, /* (handler number | nil, req, res, status, message, detail): a result */
-    LS_PROVIDED_COOKIES, /* (res, cookies): those of a result */
-    LS_PROVIDED_SEAL,    /* (req, res): before the head is made, when req.session was looked at */
+    LS_PROVIDED_RECOVER,  /* (handler number | nil, req, res, status, message, detail): a result */
+    LS_PROVIDED_COOKIES,  /* (res, cookies): those of a result */
+    LS_PROVIDED_DEV_PAGE, /* (text, head, id, status): the page of a fault, in HTML */
+    LS_PROVIDED_SEAL,     /* (req, res): before the head is made, when req.session was looked at */
     LS_PROVIDED
 };
 

@@ -13,4 +13,8 @@ int ls_whole_read(const char *path, size_t most, struct ls_buffer *text);
  * folders is -ELOOP. 0 or -errno. */
 int ls_whole_names(const char *folder, struct ls_buffer *names);
 
+/* A sum over the file, or over all files beneath the folder: their names, sizes, times and numbers. It
+ * changes when one of them is written, comes or goes; of what is not there it is 0. */
+uint64_t ls_whole_digest(const char *path);
+
 #endif

@@ -81,6 +81,12 @@ static void let_in(struct luaserve *s, int fd, const struct ls_address *peer)
     }
 }
 
+void ls_door_hold(struct luaserve *s)
+{
+    s->door.held = true;
+    set_open(s, false);
+}
+
 /* Somebody waits, and there is no room: for how long? Not less than an idle client needs to go. */
 static void begin_wait(struct luaserve *s)
 {
@@ -149,7 +155,8 @@ uint64_t ls_door_look(struct luaserve *s, uint64_t now)
         ls_clock_sooner(look_at_queue(s, now), ls_strangers_look(&d->strangers, now, &s->now->log));
     if (now >= d->again)
         d->again = 0;
-    set_open(s, s->listening && d->again == 0 && d->full_until == 0);
+    d->held = d->held && s->reload.pid > 0;
+    set_open(s, s->listening && d->again == 0 && d->full_until == 0 && !d->held);
     return ls_clock_sooner(next, d->again);
 }
 

@@ -31,6 +31,7 @@ struct ls_house {
 
 struct ls_door {
     const struct ls_house *house;
+    bool held;           /* until the reload has ended */
     bool open;           /* the listeners are watched */
     uint64_t again;      /* µs: the system is out of something, shut until then; 0: it is not */
     uint64_t full_until; /* µs: somebody waits until then for room; 0: nobody does */
@@ -45,6 +46,9 @@ void ls_door_close(struct luaserve *s);
 
 /* From now on s->listeners are those. */
 void ls_door_move(struct luaserve *s, const struct ls_listeners *listeners);
+
+/* Shut while a reload is on: who comes waits for what it makes. */
+void ls_door_hold(struct luaserve *s);
 
 /* Somebody knocks at listener `index`. */
 void ls_door_answer(struct luaserve *s, uint32_t index);

@@ -13,6 +13,7 @@
 #include "lua/handler.h"
 #include "os/folder.h"
 #include "os/sys.h"
+#include "os/whole.h"
 #include "server/error.h"
 
 enum { LINGER_TIMEOUT = 2000000 }; /* µs for a client to finish after our last word */
@@ -223,7 +224,7 @@ static void fill_site(struct ls_generation *g)
     site->min_rate = c->limits.min_rate;
     site->min_rate_after = c->limits.min_rate_after;
     site->linger_timeout = LINGER_TIMEOUT;
-    site->requests = c->limits.requests_per_client;
+    site->requests = c->dev ? 1 : c->limits.requests_per_client; /* what changed is seen at once */
     site->router = g->router;
     site->mounts = &g->mounts;
     site->www.index = c->index;
@@ -265,8 +266,17 @@ static void warn_of_nothing(const struct ls_generation *g)
             g->config.www, g->config.scripts);
 }
 
+uint64_t ls_generation_digest(const struct ls_generation *g)
+{
+    const struct ls_config *c = &g->config;
+    return (c->file ? ls_whole_digest(c->file) : 0) + ls_whole_digest(c->scripts) +
+           ls_whole_digest(c->views);
+}
+
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
 {
+    if (g->config.dev)
+        g->digest = ls_generation_digest(g);
     if (ls_generation_check(g, error) < 0 || open_log(g, error) < 0 || open_www(g, error) < 0 ||
         load_gzip(g, error) < 0 || make_sandbox(g, error) < 0 || run_scripts(g, error) < 0)
         return -1;

@@ -31,7 +31,8 @@ struct ls_generation {
     struct ls_router *router;
     struct ls_mounts mounts;
     struct ls_lua *lua;
-    struct ls_site site;     /* refers to all the above */
+    uint64_t digest;     /* of what it was made of, before it was read; see ls_generation_digest */
+    struct ls_site site; /* refers to all the above */
     struct ls_worker worker; /* of the child, once it is one */
 };
 
@@ -47,6 +48,9 @@ int ls_generation_set(struct ls_generation *g, const char *key, const char *valu
                       struct luaserve_error *error);
 int ls_generation_check(struct ls_generation *g, struct luaserve_error *error);
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error);
+
+/* Changes when the config file, a script or a template has changed. */
+uint64_t ls_generation_digest(const struct ls_generation *g);
 
 /* From now on it is number `number` of those that refer to `shared`; NULL: to nothing. */
 void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint32_t number);

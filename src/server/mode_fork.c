@@ -5,6 +5,7 @@
 #include "os/sys.h"
 #include "server/budgets.h"
 #include "server/reaper.h"
+#include "server/reload.h"
 #include "server/spawn.h"
 
 /* ---- who gets in ---- */
@@ -81,7 +82,9 @@ static void close_fork(struct luaserve *s)
 static void event(struct luaserve *s, uint64_t data)
 {
     uint32_t index = (uint32_t)(data >> 32);
-    if ((data & UINT32_MAX) == LS_ABOUT_LISTENER)
+    if ((data & UINT32_MAX) == LS_ABOUT_LISTENER && ls_reload_for_change(s))
+        ls_door_hold(s);
+    else if ((data & UINT32_MAX) == LS_ABOUT_LISTENER)
         ls_door_answer(s, index);
     else if (s->clients.all[index].linger_until > 0)
         ls_reaper_drain(s, index);

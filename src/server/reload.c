@@ -97,6 +97,19 @@ void ls_reload_begin(struct luaserve *s)
     r->until = ls_clock_us() + s->now->config.limits.load + GRACE;
 }
 
+bool ls_reload_for_change(struct luaserve *s)
+{
+    struct ls_reload *r = &s->reload;
+    if (!s->now->config.dev)
+        return false;
+    uint64_t digest = ls_generation_digest(s->now);
+    if (r->pid == 0 && digest != s->now->digest && digest != r->tried) {
+        r->tried = digest;
+        ls_reload_begin(s);
+    }
+    return r->pid > 0;
+}
+
 uint64_t ls_reload_look(struct luaserve *s, uint64_t now)
 {
     struct ls_reload *r = &s->reload;

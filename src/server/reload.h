@@ -10,6 +10,7 @@
 #include "luaserve.h"
 
 struct ls_reload {
+    uint64_t tried;                 /* digest of what was tried last because it had changed */
     int pid;                        /* of the process that tries; 0: none */
     uint64_t until;                 /* µs: when patience with it ends */
     bool late;                      /* it did */
@@ -29,5 +30,9 @@ uint64_t ls_reload_look(struct luaserve *s, uint64_t now);
 
 /* Gives up what is under way. */
 void ls_reload_drop(struct luaserve *s);
+
+/* In dev, when somebody comes: have the config file, scripts or templates changed since they were read,
+ * or tried? Then a reload is begun. True: one is on, and whoever comes waits for its end. */
+bool ls_reload_for_change(struct luaserve *s);
 
 #endif

@@ -152,7 +152,8 @@ static int first_of_ours(const struct luaserve *s)
 static int lay_out(struct luaserve *s, uint64_t mask)
 {
     int err = first_of_ours(s);
-    s->fds.shared_end = err + LS_FDS_ROOM;
+    s->fds.shared_end =
+        err + LS_FDS_ROOM + 2 * (int)s->now->mounts.count; /* a reload opens them anew */
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
     s->signals = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     s->placeholder = open_placeholder();
