@@ -1,4 +1,6 @@
--- What the documentation claims is where it says.
+-- What the documentation claims is where it says, and its examples run as printed.
+local spec = require "luaserve.spec"
+
 local function read(path)
   local file = assert(io.open(path), path)
   local text = file:read "a"
@@ -18,9 +20,92 @@ describe("the documentation", function()
 
   it("links to pages that are there", function()
     for _, page in ipairs { "README.md", "docs/files.md", "docs/handlers.md", "docs/internals.md", "docs/isolation.md",
-      "docs/bench.md", "docs/pool.md", "docs/service.md", "docs/testing.md" } do
+      "docs/bench.md", "docs/pool.md", "docs/service.md", "docs/testing.md", "docs/routes.md", "docs/requests.md",
+      "docs/answers.md", "docs/sessions.md", "docs/views.md", "docs/development.md" } do
       local folder = page:match "^(.*/)" or ""
       for target in read(page):gmatch "%]%(([%w_./-]+)%)" do assert.truthy(io.open(folder .. target), page .. ": " .. target) end
+    end
+  end)
+end)
+
+-- Examples ---------------------------------------------------------------------------------------
+
+-- The blocks of a page: { kind, text, before: the line above }.
+local function blocks_of(page)
+  local blocks = {}
+  for before, kind, text in ("\n\n" .. read(page)):gmatch "\n([^\n]*)\n\n?```(%a+)\n(.-)\n```" do
+    blocks[#blocks + 1] = { before = before, kind = kind, text = text .. "\n" }
+  end
+  return blocks
+end
+
+local function is_script(block)
+  return block.kind == "lua" and not block.text:find "luaserve%.spec" and not block.text:find "^return" and
+    not block.text:find "server[:.]"
+end
+
+-- What a reader would have typed: scripts in their order, templates by the names above them.
+local function project(blocks)
+  local scripts, views, count = {}, {}, 0
+  for _, block in ipairs(blocks) do
+    if is_script(block) then
+      count = count + 1
+      local named = block.text:find('require "luaserve"', 1, true)
+      scripts[("%02d.lua"):format(count)] = (named and "" or 'local app = require "luaserve" ') .. block.text
+    elseif block.kind == "html" then
+      views[block.before:match "views/([%w_./-]+)"] = block.text
+    end
+  end
+  return scripts, views, count
+end
+
+-- Command and expected output, one after the other.
+local function exchanges(text)
+  local list = {}
+  for line in text:gmatch "([^\n]*)\n" do
+    if line:find "^%$ " then
+      list[#list + 1] = { command = line:sub(3), output = "" }
+    else
+      list[#list].output = list[#list].output .. line .. "\n"
+    end
+  end
+  return list
+end
+
+local function run(server, command)
+  local address = server.host .. ":" .. server.port
+  local pipe = assert(io.popen("cd " .. server.dir .. "; { " .. command:gsub("localhost:3000", address) .. "; } 2>/dev/null"))
+  local output = pipe:read "a"
+  pipe:close()
+  return (output:gsub("%s*$", ""))
+end
+
+local PAGES = { "README.md" }
+for page in io.popen("ls docs/*.md docs/examples/*/*.md 2>/dev/null"):lines() do PAGES[#PAGES + 1] = page end
+
+describe("the examples of", function()
+  for _, page in ipairs(PAGES) do
+    local blocks = blocks_of(page)
+    local scripts, views, count = project(blocks)
+    if count > 0 then
+      it(page .. " run as printed", function()
+        local server = spec.start { scripts = scripts, views = views, config = { secret = ("s"):rep(32) } }
+        for _, block in ipairs(blocks) do
+          for _, exchange in ipairs(block.kind == "console" and exchanges(block.text) or {}) do
+            assert.are.equal((exchange.output:gsub("%s*$", "")), run(server, exchange.command), exchange.command)
+          end
+        end
+        assert.falsy(server:log():find "handler failed", server:log())
+        server:stop()
+      end)
+    end
+  end
+
+  it("the rest is Lua too", function()
+    for _, page in ipairs(PAGES) do
+      for _, block in ipairs(blocks_of(page)) do
+        if block.kind == "lua" then assert(load(block.text, page)) end
+      end
     end
   end)
 end)

@@ -137,23 +137,25 @@ static inline void site_make(void)
     site_write(root, "small.bin", SITE_SMALL, false);
     site_write(root, "large.bin", SITE_LARGE, false);
     site_write(root, "large.txt", SITE_LARGE, true);
-    site = (struct ls_site) { .head = { 1000, 4000, 20 },
-                              .limits = { .body = 5000,
-                                          .wall = 1000000,
-                                          .body_timeout = 1000000,
-                                          .send_timeout = 1000000 },
-                              .head_timeout = 1000000,
-                              .idle_timeout = 1000000,
-                              .linger_timeout = 1000000,
-                              .requests = 100,
-                              .router = site_routes(),
-                              .www = { .root = root,
-                                       .index = "index.html",
-                                       .listing = true,
-                                       .max_age = 60,
-                                       .gzip = ls_gzip_load() },
-                              .handlers = { site_start, site_resume, site_drop, NULL },
-                              .log = &silent };
+    site = (struct ls_site) {
+        .head = { 1000, 4000, 20 },
+        .limits = { .body = 5000,
+                    .wall = 1000000,
+                    .body_timeout = 1000000,
+                    .send_timeout = 1000000 },
+        .head_timeout = 1000000,
+        .idle_timeout = 1000000,
+        .linger_timeout = 1000000,
+        .requests = 100,
+        .router = site_routes(),
+        .www = { .root = root,
+                 .index = "index.html",
+                 .listing = true,
+                 .max_age = 60,
+                 .gzip = ls_gzip_load() },
+        .handlers = { .start = site_start, .resume = site_resume, .drop = site_drop },
+        .log = &silent
+    };
     atexit(site_remove);
 }
 

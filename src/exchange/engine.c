@@ -229,7 +229,8 @@ int ls_engine_read_more(struct ls_engine *e)
 
 int ls_engine_read_body(struct ls_engine *e)
 {
-    uint64_t most = e->limits.body < e->limits.memory ? e->limits.body : e->limits.memory;
+    const struct ls_limits *l = &e->limits;
+    uint64_t most = l->memory > 0 && l->memory < l->body ? l->memory : l->body;
     int got;
     while ((got = read_more(e, most)) == LS_BODY_MORE)
         ;
