@@ -4,3 +4,5 @@ max_line_length = 170
 files["spec"] = { std = "lua54+busted" }
 files["src/lua/luaserve"] = { std = "min" } -- runs in Lua 5.1 to 5.4
 files["bench/load.lua"] = { globals = { "wrk", "init", "done", "delay" } } -- runs in wrk
+files["docs/examples"] = { std = "lua54+busted" }
+files["scripts/meta"] = { unused = false }

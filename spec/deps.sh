@@ -25,6 +25,7 @@ test  lua5.4           runs the specs
 test  lua-busted       the frame of the specs
 test  lua-socket       the specs' HTTP client
 test  lua-dkjson       reads JSON in the specs
+test  lua-sql-sqlite3  SQLite, for the example in docs/examples/todo
 test  lua-check        finds mistakes in the Lua files
 test  curl             a second opinion on HTTP
 test  strace           the specs that look at syscalls

@@ -250,6 +250,7 @@ describe("app.url", function()
 
   local urls = {
     ['["item",{"id":7}]'] = "/item/7",
+    ['["item",{"id":7.0}]'] = "/item/7",
     ['["item",{"id":7},{"b":[1,"ü&"],"a":"x y"}]'] = "/item/7?a=x%20y&b=1&b=%C3%BC%26",
     ['["item",{"id":"x"}]'] = 'error: .*id = "x" is not of the class %[%%d%]',
     ['["item",{}]'] = "error: .*/item/:id%[%%d%] needs id",

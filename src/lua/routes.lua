@@ -274,7 +274,7 @@ function M.encode(text) return encode(tostring(text), "") end
 local function piece(kind, name, class, params, used)
   local value = params[name]
   if value == nil then return nil, name end
-  value = tostring(value)
+  value = tostring(math.type(value) == "float" and math.tointeger(value) or value)
   used[name] = true
   if kind == "*" then return (encode(value, "/")) end
   if value == "" then return nil, name end

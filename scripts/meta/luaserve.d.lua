@@ -1,0 +1,345 @@
+---@meta luaserve
+-- For editors (lua-language-server): what `require "luaserve"` gives. Never run. A spec compares it with the
+-- live tables; docs/handlers.md says more.
+
+---@alias luaserve.Duration number|string seconds, or "500ms", "10s", "5m", "1h"
+---@alias luaserve.Size integer|string bytes, or "64K", "4M", "1G"
+
+---What a handler returns: HTML; a status; app.next; a table; nothing when it has used `res`.
+---@alias luaserve.Answer string|integer|luaserve.Result|luaserve.Next|nil
+---@alias luaserve.Handler fun(req: luaserve.Request, res: luaserve.Response): luaserve.Answer
+---@alias luaserve.Before fun(req: luaserve.Request, res: luaserve.Response): luaserve.Answer nil: go on
+---@alias luaserve.After fun(req: luaserve.Request, res: luaserve.Response)
+---@alias luaserve.ErrorHandler fun(req: luaserve.Request, res: luaserve.Response, status: integer, message: string?, detail: string?): luaserve.Answer
+
+---@class luaserve.Next
+
+---@class luaserve.Result
+---@field status? integer 200 to 599
+---@field headers? table<string, string|number|string[]>
+---@field cookies? table<string, string|number|luaserve.CookieValue>
+---@field body? string application/octet-stream
+---@field text? string text/plain
+---@field html? string text/html
+---@field json? any application/json
+---@field file? string path beneath www, or an absolute one
+---@field redirect? string
+---@field download? string|boolean name to save it under; true: the file's own
+
+---@class luaserve.RouteOptions
+---@field name? string for app.url
+---@field wall? luaserve.Duration longest time of a handler
+---@field cpu? luaserve.Duration CPU time of a handler
+---@field body? luaserve.Size largest body
+---@field body_timeout? luaserve.Duration without progress of the body
+---@field send_timeout? luaserve.Duration without progress of the answer
+---@field memory? luaserve.Size Lua heap beside what the scripts loaded
+
+---@class luaserve.StaticOptions
+---@field max_age? luaserve.Duration
+---@field listing? boolean
+---@field index? string
+
+---@class luaserve.CookieOptions
+---@field path? string "/"
+---@field domain? string
+---@field max_age? luaserve.Duration
+---@field secure? boolean true for https
+---@field http_only? boolean true
+---@field same_site? "strict"|"lax"|"none" "lax"
+
+---@class luaserve.CookieValue: luaserve.CookieOptions
+---@field value string|number
+
+---The app, a group, or a host: what can be registered in each.
+---@class luaserve.Scope
+local Scope = {}
+
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, pattern: string, handler: luaserve.Handler): self
+function Scope:get(pattern, options, handler) end
+
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, pattern: string, handler: luaserve.Handler): self
+function Scope:post(pattern, options, handler) end
+
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, pattern: string, handler: luaserve.Handler): self
+function Scope:put(pattern, options, handler) end
+
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, pattern: string, handler: luaserve.Handler): self
+function Scope:patch(pattern, options, handler) end
+
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, pattern: string, handler: luaserve.Handler): self
+function Scope:delete(pattern, options, handler) end
+
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, pattern: string, handler: luaserve.Handler): self
+function Scope:options(pattern, options, handler) end
+
+---All of the six above.
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, pattern: string, handler: luaserve.Handler): self
+function Scope:any(pattern, options, handler) end
+
+---@param methods string|string[] { "GET", "PURGE" }
+---@param pattern string
+---@param options luaserve.RouteOptions
+---@param handler luaserve.Handler
+---@return self
+---@overload fun(self, methods: string|string[], pattern: string, handler: luaserve.Handler): self
+function Scope:route(methods, pattern, options, handler) end
+
+---Files of a folder (relative to that of config.lua) beneath a prefix.
+---@param prefix string
+---@param folder string
+---@param options? luaserve.StaticOptions
+---@return self
+function Scope:static(prefix, folder, options) end
+
+---Routes with a prefix, and limits, hooks and error handlers of their own.
+---@param prefix string
+---@param options luaserve.RouteOptions
+---@param fill fun(group: luaserve.Scope)
+---@return self
+---@overload fun(self, prefix: string, fill: fun(group: luaserve.Scope)): self
+function Scope:group(prefix, options, fill) end
+
+---Routes of one host: "api.example.org", "*.example.org".
+---@param name string
+---@param fill fun(host: luaserve.Scope)
+---@return self
+function Scope:host(name, fill) end
+
+---@param pattern string
+---@param hook luaserve.Before
+---@return self
+---@overload fun(self, hook: luaserve.Before): self
+function Scope:before(pattern, hook) end
+
+---@param pattern string
+---@param hook luaserve.After
+---@return self
+---@overload fun(self, hook: luaserve.After): self
+function Scope:after(pattern, hook) end
+
+---@param status integer 400 to 599
+---@param handler luaserve.ErrorHandler
+---@return self
+---@overload fun(self, handler: luaserve.ErrorHandler): self
+function Scope:error(status, handler) end
+
+---@class luaserve.App: luaserve.Scope
+---@field version string
+---@field next luaserve.Next as a result: the next route that matches, then www
+local app = {}
+
+---What a handler returns to send the client elsewhere.
+---@param location string
+---@param status? integer 300 to 399; 302
+---@return luaserve.Result
+function app.redirect(location, status) end
+
+---Ends the handler with a status, wherever it stands.
+---@param status integer 200 to 599
+---@param message? string shown on the page, escaped
+function app.abort(status, message) end
+
+---@param text string|number
+---@return string # for HTML, in content and in quoted attributes
+function app.escape(text) end
+
+---@param time luaserve.Duration
+function app.sleep(time) end
+
+---The path of a named route.
+---@param name string
+---@param params? table<string, string|number>
+---@param query? table<string, string|number|boolean|(string|number)[]>
+---@return string
+function app.url(name, params, query) end
+
+---The text of a template of views/.
+---@param name string
+---@param values? table
+---@return string
+function app.render(name, values) end
+
+---@param password string
+---@return string # what to keep in its place
+function app.hash(password) end
+
+---@param password string
+---@param hash string
+---@return boolean
+function app.verify(password, hash) end
+
+---@param a string
+---@param b string
+---@return boolean # in a time that does not tell where they differ
+function app.equal(a, b) end
+
+---@param n integer bytes, 1 to 1048576
+---@param form? "hex"|"base64url"
+---@return string
+function app.random(n, form) end
+
+---@param options { check: (fun(user: string, password: string, req: luaserve.Request): boolean?), realm: string? }
+---@return luaserve.Before # sets req.user
+function app.basic_auth(options) end
+
+app.json = {}
+
+app.json.null = nil ---@type any
+
+---@param value any
+---@return string
+function app.json.encode(value) end
+
+---@param text string
+---@return any value
+---@return string? message where value is nil
+function app.json.decode(text) end
+
+---Marks a table as an array, so that an empty one is [].
+---@generic T: table
+---@param t T
+---@return T
+function app.json.array(t) end
+
+app.log = {}
+
+function app.log.debug(...) end
+
+function app.log.info(...) end
+
+function app.log.warn(...) end
+
+function app.log.error(...) end
+
+---@class luaserve.File
+---@field filename string without folders, as the client says it
+---@field type? string
+---@field body string
+
+---@class luaserve.Request
+---@field method string
+---@field path string decoded
+---@field route? string pattern of the route
+---@field target string as it came
+---@field version string "1.1"
+---@field scheme "http"|"https"
+---@field host string with its port, as it came
+---@field ip string
+---@field port integer
+---@field id string X-Request-Id
+---@field headers table<string, string> by name in any case: the first line
+---@field query table<string, string> the first value
+---@field params table<string, string> what the pattern captured
+---@field cookies table<string, string>
+---@field session table of this client's own
+---@field [string] any what hooks set
+local Request = {}
+
+---@return string
+function Request:body() end
+
+---@param options? { soft: boolean } soft: nil, message in place of a 400
+---@return any value
+---@return string? message
+function Request:json(options) end
+
+---@return table<string, string|luaserve.File>
+function Request:form() end
+
+---@param name string
+---@return (string|luaserve.File)[]
+function Request:form_values(name) end
+
+---@return fun(): luaserve.Part?
+function Request:parts() end
+
+---@param n integer 1 to 1048576
+---@return string? # nil at the end
+function Request:read(n) end
+
+---@param name string
+---@return string[]
+function Request:queries(name) end
+
+---@param name string
+---@return string[]
+function Request:header_values(name) end
+
+---@class luaserve.Part
+---@field name string
+---@field filename? string
+---@field type? string
+local Part = {}
+
+---@return string? # the next piece; nil at the end
+function Part:read() end
+
+---@return string # all that is left
+function Part:text() end
+
+---@param path string of a new file
+---@return integer? bytes
+---@return string? message
+---@return integer? errno
+function Part:save(path) end
+
+---@class luaserve.Response
+---@field status? integer
+---@field headers table<string, string|number|string[]>
+local Response = {}
+
+---@param text string
+---@return luaserve.Response
+function Response:write(text) end
+
+---@return luaserve.Response
+function Response:flush() end
+
+---@param name string
+---@param value string|number|nil nil: deletes it
+---@param options? luaserve.CookieOptions
+function Response:cookie(name, value, options) end
+
+---@param name string
+---@param values? table
+function Response:render(name, values) end
+
+---@param path string
+---@param options? { download: string|boolean|nil, status: integer? }
+function Response:file(path, options) end
+
+---@param name string?
+---@param data string|number|boolean|table
+---@param id? string|number
+function Response:event(name, data, id) end
+
+return app
