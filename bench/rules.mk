@@ -22,8 +22,13 @@ build/bench/parser: bench/parser.c spec/unit/naive_head.h $(BUILD)/libluaserve.a
 	@mkdir -p $(@D)
 	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) -Ispec/unit $(CFLAGS) -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS)
 
-bench: all $(BENCH_NULLS) build/bench/parser ## the parser; then luaserve beside other servers (docs/bench.md)
+build/bench/routes: bench/routes.c $(BUILD)/libluaserve.a
+	@mkdir -p $(@D)
+	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(BUILD)/libluaserve.a $(LDLIBS)
+
+bench: all $(BENCH_NULLS) build/bench/parser build/bench/routes ## the parser, the router; then luaserve beside other servers (docs/bench.md)
 	@build/bench/parser
+	@build/bench/routes
 	@./bench/run.sh ./$(BIN) build/bench $(RESULTS)
 
 bench-report: ## the tables and the plot once more, of what the last `make bench` measured

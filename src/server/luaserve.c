@@ -68,15 +68,21 @@ void luaserve_routes(const struct luaserve *s,
                                   const char *where),
                      void *ctx)
 {
-    struct ls_buffer methods = { 0 };
+    struct ls_buffer methods = { 0 }, pattern = { 0 };
     for (size_t i = 0; s->now->loaded && i < ls_router_count(s->now->router); i++) {
         const struct ls_route *route = ls_router_at(s->now->router, i);
         ls_buffer_clear(&methods);
         ls_methods_text(route->methods, &methods);
         ls_buffer_byte(&methods, '\0');
-        each(ctx, methods.failed ? "?" : methods.at, route->pattern, route->where);
+        ls_buffer_clear(&pattern);
+        ls_buffer_text(&pattern, route->host ? route->host : "");
+        ls_buffer_text(&pattern, route->pattern);
+        ls_buffer_byte(&pattern, '\0');
+        each(ctx, methods.failed ? "?" : methods.at, pattern.failed ? "?" : pattern.at,
+             route->where);
     }
     ls_buffer_free(&methods);
+    ls_buffer_free(&pattern);
 }
 
 int luaserve_service(struct luaserve *s, struct luaserve_error *error)
