@@ -13,6 +13,7 @@
 
 #include "exchange/answer.h"
 #include "exchange/gzip.h"
+#include "exchange/reading.h"
 #include "os/folder.h"
 
 enum { SITE_SMALL = 1000, SITE_LARGE = 100000 }; /* bytes of small.bin, large.bin */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "exchange/reading.h"
 #include "http/multipart.h"
 #include "lua/json.h"
 #include "lua/pairs.h"

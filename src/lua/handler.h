@@ -25,6 +25,12 @@ struct ls_call { /* e->handler: what one connection's handlers run in, kept from
     struct ls_view *request, *reply; /* what its handlers hold of it, from the first to the last */
 };
 
+/* Does a registry value with the key &call->handler name who gave the last result? Else the handler did. */
+bool ls_call_has_culprit(const struct ls_lua *lua, const struct ls_call *call);
+
+/* Closes what the handler left open, which may run code of its own, and be interrupted in it. */
+void ls_call_unwind(struct ls_call *call);
+
 /* What the engine calls. */
 void ls_lua_handlers(struct ls_lua *lua, struct ls_handlers *handlers);
 
