@@ -51,7 +51,8 @@ static void redirect_slash(struct ls_engine *e, int status, bool slash)
 /* A folder, and what is asked for beneath it. */
 struct area {
     const struct ls_www *www;
-    struct ls_target target;
+    const struct ls_target *target;
+    struct ls_target beneath; /* of a route's folder */
 };
 
 static bool serves_files(const struct ls_route *route)
@@ -63,13 +64,16 @@ static bool serves_files(const struct ls_route *route)
 static void find_area(const struct ls_engine *e, const struct ls_match *match, struct area *a)
 {
     a->www = &e->site->www;
-    a->target = e->target;
+    a->target = &e->target;
     if (!serves_files(match->route))
         return;
+    uint32_t depth = match->depth;
     a->www = &e->site->mounts->all[match->route->files - 1];
-    a->target.count -= match->depth;
-    memmove(a->target.segments, a->target.segments + match->depth,
-            a->target.count * sizeof *a->target.segments);
+    a->target = &a->beneath;
+    a->beneath.slash = e->target.slash;
+    a->beneath.count = e->target.count - depth;
+    memcpy(a->beneath.segments, e->target.segments + depth,
+           a->beneath.count * sizeof *a->beneath.segments);
 }
 
 /* 0 when a file, or a listing, has answered; or -status. */
@@ -77,9 +81,9 @@ static int answer_from(struct ls_engine *e, const struct area *a)
 {
     const struct ls_asker asker = { &e->head, e->in.at };
     struct ls_file file;
-    int found = ls_file_find(a->www, &a->target, &asker, &file);
+    int found = ls_file_find(a->www, a->target, &asker, &file);
     if (found == -404)
-        return ls_listing_answer(e, a->www, &a->target);
+        return ls_listing_answer(e, a->www, a->target);
     if (found == 0 && !is_reading(e)) {
         ls_file_close(&file);
         return -405;
@@ -94,11 +98,11 @@ static int look_in(const struct ls_engine *e, const struct area *a)
 {
     const struct ls_asker asker = { &e->head, e->in.at };
     struct ls_file file;
-    int found = ls_file_find(a->www, &a->target, &asker, &file);
+    int found = ls_file_find(a->www, a->target, &asker, &file);
     if (found == 0)
         ls_file_close(&file);
-    if (found == -404 && a->www->listing && (a->target.slash || a->target.count == 0)) {
-        int folder = ls_file_folder(a->www, &a->target);
+    if (found == -404 && a->www->listing && (a->target->slash || a->target->count == 0)) {
+        int folder = ls_file_folder(a->www, a->target);
         if (folder >= 0)
             ls_sys_close(folder);
         found = folder < 0 ? folder : 0;

@@ -27,6 +27,7 @@ end
 -- Templates ----------------------------------------------------------------------------------------
 
 local templates = views.compile(core.templates)
+if not core.dev then core.templates = nil end -- their texts are of no use any more
 
 local function check_template(name, values)
   if type(name) ~= "string" or not templates:has(name) then

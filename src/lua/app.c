@@ -31,6 +31,8 @@ static const struct part {
     PARTS(ENTRY)
 };
 
+_Static_assert(sizeof parts / sizeof *parts == LS_APP_PARTS, "all have their place");
+
 const char ls_app_files = 0, ls_app_next = 0, ls_app_abort = 0;
 static const char settle = 0; /* key of the function that app.lua gives for ls_app_settle */
 
@@ -93,19 +95,56 @@ static int core_sleep(lua_State *L)
     return slept(L, LUA_OK, (lua_KContext)(ls_clock_us() + (uint64_t)us));
 }
 
+/* ---- the Lua half, compiled ---- */
+
+static int gather(lua_State *L, const void *bytes, size_t len, void *buffer)
+{
+    (void)L;
+    ls_buffer_append(buffer, bytes, len);
+    return 0;
+}
+
+static int compile(lua_State *L)
+{
+    struct ls_buffer *code = lua_touserdata(L, 1);
+    for (size_t i = 0; i < LS_APP_PARTS; i++) {
+        size_t len = (size_t)(parts[i].to - parts[i].from);
+        if (luaL_loadbufferx(L, parts[i].from, len, "=luaserve", "t") != LUA_OK)
+            lua_error(L);
+        lua_dump(L, gather, &code[i], true);
+        lua_settop(L, 0);
+    }
+    return 0;
+}
+
+int ls_app_compile(struct ls_buffer code[LS_APP_PARTS])
+{
+    lua_State *L = luaL_newstate();
+    if (!L)
+        return -ENOMEM;
+    lua_pushcfunction(L, compile);
+    lua_pushlightuserdata(L, code);
+    int status = lua_pcall(L, 1, 0, 0);
+    lua_close(L);
+    for (size_t i = 0; i < LS_APP_PARTS; i++)
+        if (code[i].failed)
+            status = LUA_ERRMEM;
+    return status == LUA_OK ? 0 : -ENOMEM;
+}
+
 /* part(name): the file of that name, as a function. */
 static int core_part(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const struct part *p = &parts[i];
-        if (strcmp(p->name, name) != 0)
-            continue;
-        if (luaL_loadbufferx(L, p->from, (size_t)(p->to - p->from), "=luaserve", "t") != LUA_OK)
-            lua_error(L);
-        return 1;
-    }
-    return luaL_error(L, "no part %s", name);
+    const struct ls_buffer *code = ls_lua_of(L)->code;
+    size_t i = 0;
+    while (i < LS_APP_PARTS && strcmp(parts[i].name, name) != 0)
+        i++;
+    if (i == LS_APP_PARTS || !code)
+        return luaL_error(L, "no part %s", name);
+    if (luaL_loadbufferx(L, code[i].at, code[i].len, "=luaserve", "b") != LUA_OK)
+        lua_error(L);
+    return 1;
 }
 
 static const luaL_Reg core[] = { { "part", core_part },

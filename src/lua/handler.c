@@ -276,8 +276,8 @@ void ls_lua_end_connection(struct ls_lua *lua, struct ls_engine *e)
     ls_request_end(call);
     if (call->thread)
         leave_thread(lua, call);
-    const void *keys[] = { call, &call->handler };
-    for (int i = 0; i < 2; i++) {
+    const void *keys[] = { call, &call->handler, &call->reply };
+    for (int i = 0; i < 3; i++) {
         lua_pushnil(lua->L);
         lua_rawsetp(lua->L, LUA_REGISTRYINDEX, keys[i]); /* it is there, or nil is no new one */
     }

@@ -47,6 +47,7 @@ static int headers_newindex(lua_State *L)
 static void push_headers(lua_State *L, int view)
 {
     view = lua_absindex(L, view);
+    ((struct ls_view *)lua_touserdata(L, view))->fields = true;
     ls_view_fields(L, view);
     if (lua_getmetatable(L, -1)) {
         lua_pop(L, 1);
@@ -223,6 +224,8 @@ static void seal_session(lua_State *L, struct ls_call *call)
 void ls_reply_apply_headers(lua_State *L, struct ls_call *call)
 {
     seal_session(L, call);
+    if (!call->reply->fields)
+        return;
     push_reply(L, call);
     if (lua_getiuservalue(L, -1, LS_VIEW_FIELDS) == LUA_TTABLE)
         ls_reply_fields(L, call->reply->e);
@@ -232,11 +235,9 @@ void ls_reply_apply_headers(lua_State *L, struct ls_call *call)
 bool ls_reply_merge(lua_State *L, struct ls_call *call, bool make)
 {
     int given = lua_gettop(L);
-    push_reply(L, call);
-    if (!make && lua_getiuservalue(L, -1, LS_VIEW_FIELDS) != LUA_TTABLE) {
-        lua_settop(L, given);
+    if (!make && !call->reply->fields)
         return false;
-    }
+    push_reply(L, call);
     push_headers(L, given + 1);
     int headers = lua_gettop(L);
     lua_pushnil(L);
@@ -251,15 +252,13 @@ bool ls_reply_merge(lua_State *L, struct ls_call *call, bool make)
 
 bool ls_reply_pending(lua_State *L, struct ls_call *call)
 {
-    push_reply(L, call);
-    bool there = lua_getiuservalue(L, -1, LS_VIEW_PARTNER) != LUA_TNIL;
-    if (there) {
-        lua_pushnil(L);
-        lua_setiuservalue(L, -3, LS_VIEW_PARTNER);
-    }
-    lua_remove(L, -2);
-    lua_pop(L, !there);
-    return there;
+    if (!call->reply->left)
+        return false;
+    call->reply->left = false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &call->reply);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &call->reply);
+    return true;
 }
 
 /* leave(res, result): what a handler that returns nothing has for an answer. */
@@ -269,8 +268,8 @@ static int core_leave(lua_State *L)
     if (ls_answer_begun(view->e))
         return luaL_error(L, "the head of the response is sent already");
     lua_settop(L, 2);
-    lua_setiuservalue(L, 1, LS_VIEW_PARTNER);
-    view->used = true;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &((struct ls_call *)view->e->handler)->reply);
+    view->used = view->left = true;
     return 0;
 }
 
@@ -297,7 +296,7 @@ void ls_reply_core(lua_State *L)
 
 struct ls_view *ls_reply_push(lua_State *L, struct ls_engine *e)
 {
-    return ls_view_push(L, e, REPLY, 2);
+    return ls_view_push(L, e, REPLY, 1);
 }
 
 static const char methods_key = 0;

@@ -351,10 +351,9 @@ void ls_request_forget(lua_State *L, struct ls_call *call)
         return;
     lua_rawgetp(L, LUA_REGISTRYINDEX, call);
     lua_getiuservalue(L, -1, LS_VIEW_PARTNER);
-    for (int value = LS_VIEW_FIELDS; value <= LS_VIEW_PARTNER; value++) {
-        lua_pushnil(L);
-        lua_setiuservalue(L, -2, value);
-    }
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, LS_VIEW_FIELDS);
+    call->reply->fields = call->reply->left = false;
     if (call->session && lua_getiuservalue(L, -2, LS_VIEW_FIELDS) == LUA_TTABLE) {
         lua_pushnil(L);
         lua_setfield(L, -2, "session");

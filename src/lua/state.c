@@ -93,17 +93,22 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     lua->secrets = options->secrets;
     lua->dev = options->dev;
     lua->alone = options->alone;
-    lua->L = lua_newstate(allocate, &lua->heap);
-    int err = lua->L ? 0 : -ENOMEM;
+    struct ls_buffer code[LS_APP_PARTS] = { { NULL } };
+    int err = ls_app_compile(code);
+    lua->code = code;
+    lua->L = err == 0 ? lua_newstate(allocate, &lua->heap) : NULL;
+    err = lua->L ? 0 : -ENOMEM;
     if (err == 0) {
         *(struct ls_lua **)lua_getextraspace(lua->L) = lua;
         ls_interrupt_loading(lua, options->load_until);
         err = protected_load(lua, options, why);
         ls_interrupt_loading(lua, 0);
     }
-    if (err == 0) {
+    lua->code = NULL;
+    for (size_t i = 0; i < LS_APP_PARTS; i++)
+        ls_buffer_free(&code[i]);
+    if (err == 0)
         ls_stdlib_settle(lua);
-    }
     if (err < 0)
         ls_lua_free(&lua);
     *out = lua;

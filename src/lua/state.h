@@ -55,6 +55,7 @@ struct ls_lua {
     struct ls_router *router;
     struct ls_mounts *mounts;
     const char *base;
+    const struct ls_buffer *code;    /* while it loads: see ls_app_compile */
     struct ls_lua_handler *handlers; /* routes.h: by their numbers */
     size_t handler_count;
     int unrouted; /* the number of one; -1: nobody stands before what no route answers */

@@ -8,10 +8,12 @@ struct ls_view {
     struct ls_engine *e; /* NULL when the request is over */
     int status;          /* res.status; 0: not set */
     bool used;           /* res was set or written to */
+    bool fields;         /* of res: res.headers has been looked at, and may hold something */
+    bool left;           /* of res: it holds a result that was left in it */
 };
 
 /* User values: a table of what is cached or was set; what has to live as long. */
-enum { LS_VIEW_FIELDS = 1, LS_VIEW_PARTNER = 2 /* of req: res; of res: a result that it left */ };
+enum { LS_VIEW_FIELDS = 1, LS_VIEW_PARTNER = 2 /* of req alone: res */ };
 
 struct ls_view *ls_view_push(lua_State *L, struct ls_engine *e, const char *type, int values);
 
