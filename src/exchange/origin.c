@@ -32,6 +32,8 @@ static void set_host(struct ls_origin *o, struct ls_slice host)
         o->host = host;
 }
 
+enum { HOPS = 32 }; /* proxies in a row that are believed at most */
+
 typedef bool taking(struct ls_slice *rest, struct ls_forwarded *element, bool *sound);
 
 /* What one field line says, from its right. False: nothing that stands before it is believed. */
@@ -41,8 +43,8 @@ static bool believe_line(const struct ls_site *site, struct ls_slice line, takin
     struct ls_forwarded f;
     uint64_t port = 0;
     bool sound;
-    while (take(&line, &f, &sound)) {
-        if (!sound || !is_trusted(site, o->ip))
+    for (int hops = 0; take(&line, &f, &sound); hops++) {
+        if (!sound || hops == HOPS || !is_trusted(site, o->ip))
             return false;
         set_scheme(o, f.proto);
         set_host(o, f.host);

@@ -18,6 +18,13 @@ static size_t last_element(struct ls_slice text)
     return start;
 }
 
+/* Empty elements at the end say nothing. */
+static void drop_empty(struct ls_slice *rest)
+{
+    while (rest->len > 0 && strchr(", \t", rest->at[rest->len - 1]) && rest->at[rest->len - 1])
+        rest->len--;
+}
+
 static struct ls_slice take_last(struct ls_slice *rest, size_t start)
 {
     struct ls_slice element = ls_slice_trim(ls_slice_from(*rest, start));
@@ -108,7 +115,8 @@ static bool read_pairs(struct ls_slice text, struct ls_forwarded *f)
 bool ls_forwarded_last(struct ls_slice *rest, struct ls_forwarded *element, bool *sound)
 {
     struct ls_slice text = { NULL, 0 };
-    while (rest->len > 0 && text.len == 0)
+    drop_empty(rest);
+    if (rest->len > 0)
         text = take_last(rest, last_element(*rest));
     *element = (struct ls_forwarded) { .port = { NULL, 0 } };
     *sound = text.len > 0 && read_pairs(text, element);
@@ -118,12 +126,12 @@ bool ls_forwarded_last(struct ls_slice *rest, struct ls_forwarded *element, bool
 bool ls_forwarded_for_last(struct ls_slice *rest, struct ls_forwarded *element, bool *sound)
 {
     struct ls_slice text = { NULL, 0 };
-    while (rest->len > 0 && text.len == 0) {
-        size_t start = rest->len;
-        while (start > 0 && rest->at[start - 1] != ',')
-            start--;
+    drop_empty(rest);
+    size_t start = rest->len;
+    while (start > 0 && rest->at[start - 1] != ',')
+        start--;
+    if (rest->len > 0)
         text = take_last(rest, start);
-    }
     *element = (struct ls_forwarded) { .port = { NULL, 0 } };
     *sound = text.len > 0 && read_node(text, element);
     return text.len > 0;
