@@ -93,7 +93,7 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     lua->secrets = options->secrets;
     lua->dev = options->dev;
     lua->alone = options->alone;
-    struct ls_buffer code[LS_APP_PARTS] = { { NULL } };
+    struct ls_buffer code[LS_APP_PARTS] = { { .at = NULL } };
     int err = ls_app_compile(code);
     lua->code = code;
     lua->L = err == 0 ? lua_newstate(allocate, &lua->heap) : NULL;
