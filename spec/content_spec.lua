@@ -47,6 +47,11 @@ local SCRIPT = [[
     for part in req:parts() do names[#names + 1] = part.name end
     return table.concat(names, ",")
   end)
+  app:post("/over", function(req)
+    local next_part = req:parts()
+    while next_part() do end
+    return tostring(next_part()) .. " " .. tostring(req:read(5)) .. " " .. tostring(req:read(5))
+  end)
   app:post("/late", function(req)
     local first
     for part in req:parts() do
@@ -148,6 +153,10 @@ describe("a request", function()
     assert.are.equal(413, ask("/big-form", multipart { { "name=a", ("x"):rep(3e6) } }, MULTIPART))
     assert.are.equal(413, ask("/big-body", ("x"):rep(9e6)))
     assert.are.equal(5e6, ask("/big-body", ("x"):rep(5e6)))
+  end)
+
+  it("that has been read gives nil", function()
+    assert.are.equal("nil nil nil", select(2, ask("/over", multipart { { "name=a", "1" } }, MULTIPART)).body)
   end)
 
   it("is read in pieces", function()

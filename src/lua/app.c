@@ -107,24 +107,26 @@ static int gather(lua_State *L, const void *bytes, size_t len, void *buffer)
 static int compile(lua_State *L)
 {
     struct ls_buffer *code = lua_touserdata(L, 1);
+    bool stripped = lua_toboolean(L, 2);
     for (size_t i = 0; i < LS_APP_PARTS; i++) {
         size_t len = (size_t)(parts[i].to - parts[i].from);
         if (luaL_loadbufferx(L, parts[i].from, len, "=luaserve", "t") != LUA_OK)
             lua_error(L);
-        lua_dump(L, gather, &code[i], true);
+        lua_dump(L, gather, &code[i], stripped);
         lua_settop(L, 0);
     }
     return 0;
 }
 
-int ls_app_compile(struct ls_buffer code[LS_APP_PARTS])
+int ls_app_compile(struct ls_buffer code[LS_APP_PARTS], bool strip)
 {
     lua_State *L = luaL_newstate();
     if (!L)
         return -ENOMEM;
     lua_pushcfunction(L, compile);
     lua_pushlightuserdata(L, code);
-    int status = lua_pcall(L, 1, 0, 0);
+    lua_pushboolean(L, strip);
+    int status = lua_pcall(L, 2, 0, 0);
     lua_close(L);
     for (size_t i = 0; i < LS_APP_PARTS; i++)
         if (code[i].failed)

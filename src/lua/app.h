@@ -7,9 +7,9 @@
 
 enum { LS_APP_PARTS = 11 }; /* files of the Lua half */
 
-/* Compiles them, without what debuggers want, in a state of its own: neither the compiler's garbage nor
- * lines and names of our own are to lie in the memory that every fork hands on. 0 or -ENOMEM. */
-int ls_app_compile(struct ls_buffer code[LS_APP_PARTS]);
+/* Compiles them in a state of its own, so that the compiler's garbage does not lie in the memory that every
+ * fork hands on; nor, with `strip`, lines and names for debuggers. 0 or -ENOMEM. */
+int ls_app_compile(struct ls_buffer code[LS_APP_PARTS], bool strip);
 
 /* Puts the module into package.loaded. Inside a protected call. */
 void ls_app_open(lua_State *L, const struct ls_lua_options *options);

@@ -135,8 +135,10 @@ static int give_piece(lua_State *L, struct ls_engine *e, bool over)
 {
     size_t len = (size_t)lua_tointeger(L, 2);
     (void)over;
-    if (e->content.len == 0)
-        return 0;
+    if (e->content.len == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
     if (len > e->content.len)
         len = e->content.len;
     lua_pushlstring(L, e->content.at, len);
@@ -287,8 +289,10 @@ static int give_run(lua_State *L, struct ls_engine *e, bool over)
     struct parts *p = lua_touserdata(L, 1);
     (void)e;
     check_event(L, p, over);
-    if (p->event != LS_MULTIPART_CONTENT)
-        return 0;
+    if (p->event != LS_MULTIPART_CONTENT) {
+        lua_pushnil(L);
+        return 1;
+    }
     lua_pushlstring(L, p->run.at, p->run.len);
     return 1;
 }
@@ -299,8 +303,10 @@ static int core_part_run(lua_State *L)
     static const struct reading to_run = { ls_engine_read_more, has_event, give_run };
     struct parts *p = check_parts(L);
     lua_settop(L, 1);
-    if (p->event == LS_MULTIPART_PART_END || p->event == LS_MULTIPART_END)
-        return 0;
+    if (p->event == LS_MULTIPART_PART_END || p->event == LS_MULTIPART_END) {
+        lua_pushnil(L);
+        return 1;
+    }
     return begin(L, &to_run);
 }
 

@@ -6,6 +6,7 @@
 local core, put_cookie = ...
 
 local NAME, MAX_AGE = core.session_cookie, core.session_max_age
+local DEPTH = 64
 local MOST = 4000 -- bytes of a cookie that every browser keeps (RFC 6265 6.1 says 4096 with its attributes)
 
 local function signed_text(time, payload)
@@ -26,8 +27,9 @@ local function open(cookie)
 end
 
 -- What identifies the content: JSON with its names in order.
-local function canonical(value)
+local function canonical(value, depth)
   if type(value) ~= "table" then return core.json.encode(value) end
+  if depth > DEPTH then error("req.session has tables in tables, more than " .. DEPTH .. " deep", 0) end
   local names = {}
   for name in pairs(value) do names[#names + 1] = name end
   table.sort(names, function(a, b)
@@ -35,7 +37,7 @@ local function canonical(value)
     return type(a) == "number"
   end)
   for i, name in ipairs(names) do
-    names[i] = core.json.encode(tostring(name)) .. ":" .. canonical(value[name])
+    names[i] = core.json.encode(tostring(name)) .. ":" .. canonical(value[name], depth + 1)
   end
   return "{" .. table.concat(names, ",") .. "}"
 end
@@ -47,7 +49,7 @@ local function session(req)
   local cookie = req.cookies[NAME]
   local values, age, secret
   if cookie then values, age, secret = open(cookie) end
-  loaded[req] = { content = canonical(values or {}), age = age, secret = secret, given = cookie ~= nil }
+  loaded[req] = { content = canonical(values or {}, 1), age = age, secret = secret, given = cookie ~= nil }
   core.note_session(req)
   return values or {}
 end
@@ -71,7 +73,7 @@ core.provide("seal", function(req, res)
   if values ~= nil and type(values) ~= "table" then
     error("req.session is a table, not a " .. type(values), 0)
   end
-  local content = canonical(values or {})
+  local content = canonical(values or {}, 1)
   local changed = content ~= was.content
   local due = was.age and (was.age > MAX_AGE // 10 or was.secret ~= 1)
   if values == nil or next(values) == nil then

@@ -94,7 +94,7 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     lua->dev = options->dev;
     lua->alone = options->alone;
     struct ls_buffer code[LS_APP_PARTS] = { { .at = NULL } };
-    int err = ls_app_compile(code);
+    int err = ls_app_compile(code, !options->dev);
     lua->code = code;
     lua->L = err == 0 ? lua_newstate(allocate, &lua->heap) : NULL;
     err = lua->L ? 0 : -ENOMEM;
