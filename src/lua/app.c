@@ -7,6 +7,7 @@
 #include "lua/content.h"
 #include "lua/held.h"
 #include "lua/json.h"
+#include "lua/parts.h"
 #include "lua/reply.h"
 #include "lua/request.h"
 #include "lua/routes.h"
@@ -172,6 +173,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     luaL_newlib(L, core);
     ls_routes_open(L);
     ls_content_core(L);
+    ls_parts_core(L);
     ls_request_core(L);
     ls_reply_core(L);
     ls_request_methods(L);
