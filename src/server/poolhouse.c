@@ -1,3 +1,4 @@
+#include "server/poolclient.h"
 #include "server/poolhouse.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static bool evict(struct luaserve *s, const struct ls_address *address)
     struct ls_poolworker *w = self(s);
     uint64_t key = address ? key_of(address) : 0;
     int64_t idle = longest_idle(w, key);
-    if (idle >= 0 && ls_poolworker_close_idle(w, (uint32_t)idle))
+    if (idle >= 0 && ls_poolclient_close_idle(w, (uint32_t)idle))
         return true;
     if (!ls_pool_idle_elsewhere(w->shared, w->place, key))
         return false;
@@ -128,7 +129,7 @@ void ls_poolhouse_make_room(struct ls_poolworker *w)
     w->asked = false;
     int64_t idle = wanted ? longest_idle(w, wanted == LS_POOL_ANYBODY ? 0 : wanted) : -1;
     if (idle >= 0 && atomic_compare_exchange_strong(&w->shared->wanted, &wanted, 0))
-        ls_poolworker_close_idle(w, (uint32_t)idle);
+        ls_poolclient_close_idle(w, (uint32_t)idle);
 }
 
 void ls_poolhouse_set_idle(struct ls_poolworker *w, uint32_t member, bool idle)

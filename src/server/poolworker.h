@@ -46,10 +46,6 @@ struct ls_poolworker {
                                        replaced */
 };
 
-/* Ends the connection of a client that waits between two requests. False: it has just asked for
- * something. */
-bool ls_poolworker_close_idle(struct ls_poolworker *w, uint32_t member);
-
 /* In the child: serves whoever comes to s->listeners until its generation is an old one, and ends the
  * process. */
 _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place);
