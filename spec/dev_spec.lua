@@ -56,6 +56,12 @@ describe("while developing", function()
     assert.are.equal("mended part view", server:get("/").body)
   end)
 
+  it("the mode is fork, and the log says so where another one is configured", function()
+    local other = spec.start { config = { dev = true, processes = { mode = "pool" } }, scripts = { ["a.lua"] = "" } }
+    assert.truthy(other:log "dev: processes.mode is fork")
+    other:stop()
+  end)
+
   it("nothing is read again that has not changed", function()
     for _ = 1, 3 do assert.are.equal("one part view", server:get("/").body) end
     assert.falsy(server:log():find("reloaded", 1, true))

@@ -199,6 +199,8 @@ static int prepare(struct luaserve *s, uint64_t mask)
     if (ls_identity_is_unsafe(&s->now->config))
         ls_log(&s->now->log, LS_LOG_WARN,
                "serving as root: whatever a handler does, root does; set user in config.lua");
+    if (s->now->config.dev && s->now->config.processes.mode != LS_MODE_FORK)
+        ls_log(&s->now->log, LS_LOG_INFO, "dev: processes.mode is fork while developing");
     ls_service_notify(&s->service, "READY=1");
     return 0;
 }
