@@ -142,6 +142,10 @@ return {
     -- Without progress of a response that the client takes too slowly: the connection is cut.
     -- send_timeout = "30s",
 
+    -- Without a sign of life from the client of a WebSocket or of app:tcp: closed. (WebSocket clients are
+    -- pinged before.)
+    -- live_timeout = "5m",
+
     -- Bytes a second that a body, or a response, takes at least, "0" to "1G", beside a time that it
     -- has anyway, "10ms" to "24h": n bytes may take min_rate_after + n / min_rate. A slower body is
     -- answered 408, a slower response cut. 0: as slow as body_timeout and send_timeout let it be.

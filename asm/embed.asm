@@ -21,3 +21,4 @@ section .rodata
     EMBED ls_answers_source, "src/lua/answers.lua"
     EMBED ls_dev_source, "src/lua/dev.lua"
     EMBED ls_auth_source, "src/lua/auth.lua"
+    EMBED ls_live_source, "src/lua/live.lua"

@@ -102,7 +102,8 @@ static inline int memory_begin(struct memory *m, const struct ls_site *site, str
 {
     const struct ls_peer peer = { "127.0.0.1", 4711 };
     *m = (struct memory) { .in = in, .chop = chop };
-    m->driver = (struct ls_driver) { memory_enter, memory_block, yields };
+    m->driver =
+        (struct ls_driver) { .enter = memory_enter, .block = memory_block, .yields = yields };
     int err = ls_engine_init(&m->engine, site, &m->driver);
     if (err == 0)
         ls_engine_open(&m->engine, 1, 0, &peer);

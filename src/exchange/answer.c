@@ -215,6 +215,19 @@ int ls_answer_stream(struct ls_engine *e, int status)
     return 0;
 }
 
+int ls_answer_switch(struct ls_engine *e, const char *protocol)
+{
+    size_t before = e->out.bytes.len;
+    struct ls_framing f = framing(e, 101);
+    f.upgrade = protocol;
+    ls_response_head(&e->response, &f, &e->out.bytes);
+    if (e->out.bytes.failed)
+        return rolled_back(e, before);
+    e->pieces = LS_PIECES_DROPPED;
+    e->streaming = e->answering = true;
+    return 0;
+}
+
 int ls_answer_piece(struct ls_engine *e, struct ls_slice piece)
 {
     struct ls_buffer *out = &e->out.bytes;

@@ -37,6 +37,9 @@ int ls_answer_piece(struct ls_engine *e, struct ls_slice piece);
 int ls_answer_end(struct ls_engine *e);
 /* Takes back a stream of which nothing has been handed to the driver. False: too late. */
 bool ls_answer_retract(struct ls_engine *e);
+/* The head of a 101 to that protocol; it is no stream, but nothing else can be answered any more. 0 or
+ * -ENOMEM. */
+int ls_answer_switch(struct ls_engine *e, const char *protocol);
 bool ls_answer_begun(const struct ls_engine *e); /* a stream has begun and not ended */
 
 enum { LS_ANSWER_DRAIN = 64 << 10 }; /* bytes of an unread body taken in to keep a connection */

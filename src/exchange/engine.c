@@ -39,6 +39,7 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const st
     e->client = client;
     e->seq = seq;
     e->peer = *peer;
+    e->live = LS_LIVE_NOT;
     e->gone = e->torn = e->eof = e->begun = e->parsed = e->answering = e->streaming = false;
     e->declined = e->unrouted = false;
     e->in.len = e->in.used = e->in.head = 0;
@@ -119,7 +120,7 @@ static void enter_wait(struct ls_engine *e, enum ls_phase phase, uint64_t now)
 void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_phase phase,
                         uint64_t until)
 {
-    e->need = (struct ls_need) { kind, phase, until };
+    e->need = (struct ls_need) { kind, phase, until, NULL };
     e->flushed |= kind == LS_NEED_OUTPUT && e->answering;
     if (kind == LS_NEED_TIME) {
         if (e->streaming) /* a stream may pause as long as it likes */
@@ -130,6 +131,15 @@ void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_pha
     if (e->paused_at == 0)
         e->paused_at = now; /* from here on the handler's time stands still */
     enter_wait(e, phase, now);
+}
+
+void ls_engine_set_events(struct ls_engine *e, struct ls_events *events)
+{
+    e->need = (struct ls_need) { LS_NEED_EVENTS, LS_PHASE_LIVE, 0, events };
+    if (e->streaming)
+        enter(e, LS_PHASE_LIVE, 0); /* who waits so has its own time */
+    else
+        events->until = ls_clock_sooner(events->until, e->wall_until);
 }
 
 bool ls_engine_enter_handler(struct ls_engine *e)
@@ -243,7 +253,7 @@ static bool ran(struct ls_engine *e, enum ls_ran result, struct ls_need *need)
         return true;
     case LS_RAN_DONE:
     default:
-        if (e->state != LS_ENGINE_ANSWERED && e->state != LS_ENGINE_PACK)
+        if (e->state == LS_ENGINE_RUN || e->state == LS_ENGINE_WAITING)
             ls_answer_refuse(e, 500);
         return true;
     }

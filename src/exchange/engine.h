@@ -10,6 +10,7 @@
 #define LS_EXCHANGE_ENGINE_H
 
 #include "exchange/body.h"
+#include "exchange/events.h"
 #include "exchange/files.h"
 #include "exchange/output.h"
 #include "exchange/response.h"
@@ -23,13 +24,15 @@ enum ls_need_kind {
     LS_NEED_INPUT,  /* at least one byte, or the end of input */
     LS_NEED_OUTPUT, /* write what is in `out`, all of it or some */
     LS_NEED_TIME,   /* nothing before `until` */
+    LS_NEED_EVENTS, /* one of `events`; the engine's own input and output are not concerned */
     LS_NEED_END     /* the connection is over: shut down, close */
 };
 
 struct ls_need {
     enum ls_need_kind kind;
-    enum ls_phase phase; /* what the connection is in while it waits */
-    uint64_t until;      /* TIME: µs of ls_clock_us */
+    enum ls_phase phase;      /* what the connection is in while it waits */
+    uint64_t until;           /* TIME: µs of ls_clock_us */
+    struct ls_events *events; /* EVENTS: of who waits, until it goes on */
 };
 
 struct ls_peer {
@@ -44,6 +47,10 @@ struct ls_driver {
     /* Meets a need that a handler has, before it returns. 0, or -errno: the client is gone.
      * -EINTR: the handler is to be interrupted. */
     int (*block)(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need);
+    /* The client's socket, for handlers of live connections; -1: there is none. Still the driver's. */
+    int (*socket)(struct ls_driver *d, struct ls_engine *e);
+    /* What a handler that waits for LS_NEED_EVENTS has asked to be told of has happened. */
+    void (*ring)(struct ls_driver *d, struct ls_engine *e);
     bool yields; /* handlers are left while they wait, and resumed: `block` is for those that
                     cannot be left */
 };
@@ -52,6 +59,13 @@ enum ls_pieces {                    /* what becomes of the pieces of a stream */
                  LS_PIECES_DROPPED, /* to HEAD, or with a status without content */
                  LS_PIECES_CHUNKED,
                  LS_PIECES_PLAIN /* up to the end of the connection */
+};
+
+enum ls_live {                   /* what a connection has become by now */
+               LS_LIVE_NOT,      /* requests and responses */
+               LS_LIVE_EVENTS,   /* a response that goes on as long as the client is there */
+               LS_LIVE_UPGRADED, /* the handler has the socket, after a 101 */
+               LS_LIVE_RAW       /* the same from the first byte on: nobody ever speaks HTTP here */
 };
 
 enum ls_engine_state {
@@ -106,6 +120,7 @@ struct ls_engine {
     size_t store_cap;
     enum ls_engine_state state;
     enum ls_pieces pieces;
+    enum ls_live live;
     bool gone, torn; /* read-only: see ls_engine_gone, ls_engine_tear */
     bool eof, begun, parsed, keep, answering, streaming, flushed, continued;
     bool declined; /* a handler has returned app.next */
@@ -147,6 +162,7 @@ void ls_engine_tear(struct ls_engine *e);
 /* Records what the running handler waits for, and takes note of the clock. */
 void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_phase phase,
                         uint64_t until);
+void ls_engine_set_events(struct ls_engine *e, struct ls_events *events); /* LS_NEED_EVENTS */
 /* Lets it run again. False: the client was taken or has gone. */
 bool ls_engine_enter_handler(struct ls_engine *e);
 

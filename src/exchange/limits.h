@@ -9,6 +9,7 @@ struct ls_limits {                       /* of a route: 0 where it has none of i
     uint64_t wall, cpu;                  /* µs of a handler */
     uint64_t memory;                     /* bytes of Lua heap beside what the scripts loaded */
     uint64_t body_timeout, send_timeout; /* µs */
+    uint64_t live_timeout;               /* µs without a sign of life on a live connection */
 };
 
 /* `own` where it says something, else the server's. */
@@ -22,6 +23,7 @@ static inline struct ls_limits ls_limits_of(const struct ls_limits *server,
         .memory = own->memory ? own->memory : server->memory,
         .body_timeout = own->body_timeout ? own->body_timeout : server->body_timeout,
         .send_timeout = own->send_timeout ? own->send_timeout : server->send_timeout,
+        .live_timeout = own->live_timeout ? own->live_timeout : server->live_timeout,
     };
 }
 

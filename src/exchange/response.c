@@ -84,7 +84,9 @@ static void add_framing(struct ls_buffer *out, const struct ls_framing *f)
         ls_buffer_decimal(out, f->length);
         ls_buffer_append(out, "\r\n", 2);
     }
-    if (f->close)
+    if (f->upgrade)
+        ls_buffer_printf(out, "Upgrade: %s\r\nConnection: Upgrade\r\n", f->upgrade);
+    else if (f->close)
         ls_buffer_text(out, "Connection: close\r\n");
     else if (f->keep_alive)
         ls_buffer_text(out, "Connection: keep-alive\r\n");

@@ -14,8 +14,9 @@ struct ls_framing { /* what the head says beside the fields */
     int status;
     bool has_length, chunked;
     uint64_t length;
-    bool close;      /* say Connection: close */
-    bool keep_alive; /* say Connection: keep-alive (to a 1.0 client that asked for it) */
+    bool close;          /* say Connection: close */
+    const char *upgrade; /* 101: to this protocol; NULL */
+    bool keep_alive;     /* say Connection: keep-alive (to a 1.0 client that asked for it) */
     struct ls_slice date;
     struct ls_slice id;
 };

@@ -8,6 +8,7 @@
 #include "exchange/files.h"
 #include "exchange/limits.h"
 #include "exchange/mounts.h"
+#include "exchange/services.h"
 
 struct ls_engine;
 struct ls_network;
@@ -39,6 +40,7 @@ struct ls_site {
     uint64_t requests;                 /* a connection may bring */
     const struct ls_router *router;
     struct ls_www www;
+    const struct ls_services *services;
     const struct ls_mounts *mounts; /* folders of routes that are files; NULL: there are none */
     bool dev;                       /* error pages say what happened */
     struct ls_handlers handlers;
@@ -56,6 +58,12 @@ struct ls_site {
 static inline bool ls_site_retired(const struct ls_site *s)
 {
     return s->newest && atomic_load(s->newest) != s->generation;
+}
+
+/* It stops: live connections end too. */
+static inline bool ls_site_stops(const struct ls_site *s)
+{
+    return s->newest && atomic_load(s->newest) == 0;
 }
 
 /* How long `bytes` of a body or an answer may take, in µs: min_rate_after, and as long as they take

@@ -27,6 +27,7 @@ enum ls_phase {
     LS_PHASE_BODY,    /* waits for the body */
     LS_PHASE_HANDLER, /* the handler runs */
     LS_PHASE_SEND,    /* a response is being written */
+    LS_PHASE_LIVE,    /* a handler waits that has the connection for itself */
     LS_PHASE_LINGER,  /* said its last; reads on, so that the client can read the answer */
     LS_PHASE_GONE,    /* the worker is done and will exit */
     LS_PHASE_TORN,    /* the same, and its answer cannot be completed: cut the connection */
@@ -87,9 +88,9 @@ void ls_slot_describe(struct ls_slot *slot, struct ls_slice method, struct ls_sl
 
 static inline const char *ls_phase_name(enum ls_phase phase)
 {
-    static const char *const names[LS_PHASES] = { "free", "start",   "idle", "head",
-                                                  "body", "handler", "send", "linger",
-                                                  "gone", "torn",    "taken" };
+    static const char *const names[LS_PHASES] = { "free",   "start",   "idle", "head",
+                                                  "body",   "handler", "send", "live",
+                                                  "linger", "gone",    "torn", "taken" };
     return phase < LS_PHASES ? names[phase] : "?";
 }
 

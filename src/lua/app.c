@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lua/conn.h"
 #include "lua/content.h"
 #include "lua/held.h"
 #include "lua/json.h"
@@ -18,7 +19,8 @@
 /* The Lua half, in asm/embed.asm by incbin. */
 #define PARTS(X)                                                                                   \
     X(app)                                                                                         \
-    X(check) X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev)
+    X(check)                                                                                       \
+    X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -93,7 +95,9 @@ static int core_sleep(lua_State *L)
     luaL_argcheck(L, us >= 0, 1, "a sleep is not negative");
     if (!lua->current)
         return fail_at_caller(L, "app.sleep is only for handlers");
-    return slept(L, LUA_OK, (lua_KContext)(ls_clock_us() + (uint64_t)us));
+    uint64_t until = ls_clock_us() + (uint64_t)us;
+    return lua->current->live == LS_LIVE_NOT ? slept(L, LUA_OK, (lua_KContext)until)
+                                             : ls_events_sleep(L, until);
 }
 
 /* ---- the Lua half, compiled ---- */
@@ -176,6 +180,10 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_parts_core(L);
     ls_request_core(L);
     ls_reply_core(L);
+    ls_conn_core(L);
+    ls_events_core(L);
+    ls_conn_methods(L);
+    lua_setfield(L, -2, "conn");
     ls_request_methods(L);
     lua_setfield(L, -2, "request");
     ls_reply_methods(L);

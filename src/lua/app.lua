@@ -11,7 +11,6 @@ local routes = part("routes", core, check)
 local fail, described = check.fail, check.described
 
 local app = { version = core.version, json = core.json, next = core.next }
-routes.open(app)
 
 local function check_dot(first, name)
   if first == app then fail(2, "call app.%s(...) with a dot", name) end
@@ -22,6 +21,8 @@ part("forms", core, check, app)
 part("answers", core, check, app, check_dot, part("views", core))
 if core.dev then part("dev", core) end
 part("auth", core, check, app, check_dot)
+part("live", core, check, routes)
+routes.open(app)
 
 function app.escape(text)
   check_dot(text, "escape")

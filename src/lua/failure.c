@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exchange/answer.h"
+#include "exchange/live.h"
 #include "lua/app.h"
 #include "lua/handler.h"
 #include "lua/routes.h"
@@ -135,6 +136,10 @@ static void log_failure(struct ls_lua *lua, const struct failure *f)
     char code[32] = "";
     if (f->interrupted == LS_INTERRUPT_EXIT)
         snprintf(code, sizeof code, " with os.exit(%d)", lua->exit_status);
+    if (e->live == LS_LIVE_RAW) {
+        method = LS_SLICE("tcp");
+        target = ls_slice_of(e->peer.ip);
+    }
     ls_log_block(lua->log, LS_LOG_ERROR, f->text.failed ? NULL : f->text.at,
                  "%s %.*s %.*s: handler %s%s", e->id, (int)method.len, method.at, (int)target.len,
                  target.at, cause_of(f), code);
@@ -152,7 +157,10 @@ static bool can_answer(struct ls_engine *e)
 {
     if (!ls_answer_begun(e) || ls_answer_retract(e))
         return true;
-    ls_engine_tear(e);
+    if (e->live == LS_LIVE_UPGRADED) /* whose protocol has told it by now */
+        ls_live_end(e, false);
+    else
+        ls_engine_tear(e);
     return false;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "exchange/answer.h"
+#include "exchange/live.h"
+#include "lua/conn.h"
 #include "lua/failure.h"
 #include "lua/interrupt.h"
 #include "lua/request.h"
@@ -94,11 +96,29 @@ static int handler_returned(lua_State *L, int status, lua_KContext first)
     return take_result(L, (int)first);
 }
 
+static int raw_returned(lua_State *L, int status, lua_KContext ctx)
+{
+    struct ls_engine *e = ls_lua_of(L)->current;
+    (void)status, (void)ctx;
+    ls_live_end(e, call_of(L)->conn->wire.eof);
+    return 0;
+}
+
+static int run_raw(lua_State *L, const struct ls_lua_handler *handler)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, handler->function);
+    ls_conn_push_client(L, ls_lua_of(L)->current);
+    lua_callk(L, 1, 0, 0, raw_returned);
+    return raw_returned(L, LUA_OK, 0);
+}
+
 /* The coroutine's body. */
 static int run_handler(lua_State *L)
 {
     struct ls_lua *lua = ls_lua_of(L);
     const struct ls_lua_handler *handler = &lua->handlers[call_of(L)->handler];
+    if (lua->current->live == LS_LIVE_RAW)
+        return run_raw(L, handler);
     bool around = handler->around != LUA_NOREF;
     if (around)
         lua_rawgeti(L, LUA_REGISTRYINDEX, handler->around);
@@ -137,6 +157,8 @@ static void over(struct ls_lua *lua, struct ls_engine *e)
         ls_request_end(call);
     ls_buffer_free(&call->problem.message);
     ls_buffer_free(&call->problem.detail);
+    ls_conn_forget(call);
+    call->beat = call->beat_at = 0;
     if (ls_interrupt_over(lua, call->thread))
         leave_thread(lua, call);
     lua->current = NULL;

@@ -3,8 +3,10 @@
 #ifndef LS_LUA_HANDLER_H
 #define LS_LUA_HANDLER_H
 
+#include "exchange/events.h"
 #include "lua/state.h"
 
+struct ls_conn;
 struct ls_view;
 
 struct ls_problem {
@@ -16,12 +18,15 @@ struct ls_problem {
 struct ls_call { /* e->handler: what one connection's handlers run in, kept from one to the next */
     lua_State *thread;
     int thread_ref;
-    int handler;                     /* its number */
-    bool waits;                      /* left in ls_wait, and not by a yield of the user's own */
-    bool next;                       /* it returned app.next */
-    bool returned;                   /* it is over, and its result is being made an answer */
-    bool session;                    /* req.session was looked at */
-    struct ls_problem problem;       /* what an error handler was called for */
+    int handler;               /* its number */
+    bool waits;                /* left in ls_wait, and not by a yield of the user's own */
+    bool next;                 /* it returned app.next */
+    bool returned;             /* it is over, and its result is being made an answer */
+    bool session;              /* req.session was looked at */
+    struct ls_events events;   /* that it waits for */
+    uint64_t beat, beat_at;    /* µs: of the heartbeat of an endless response; 0: it has none */
+    struct ls_conn *conn;      /* to the client; NULL: the handler has none */
+    struct ls_problem problem; /* what an error handler was called for */
     struct ls_view *request, *reply; /* what its handlers hold of it, from the first to the last */
 };
 

@@ -56,6 +56,17 @@ static uint64_t own_limit(lua_State *L, const char *name)
     return limit;
 }
 
+static struct ls_limits own_limits(lua_State *L)
+{
+    return (struct ls_limits) { .body = own_limit(L, "body"),
+                                .wall = own_limit(L, "wall"),
+                                .cpu = own_limit(L, "cpu"),
+                                .memory = own_limit(L, "memory"),
+                                .body_timeout = own_limit(L, "body_timeout"),
+                                .send_timeout = own_limit(L, "send_timeout"),
+                                .live_timeout = own_limit(L, "live_timeout") };
+}
+
 /* Keeps the function at `index` as a handler; its number. */
 static int keep_handler(lua_State *L, int index)
 {
@@ -97,12 +108,7 @@ static int core_route(lua_State *L)
     route.methods = method_bits(L, route.where);
     route.pattern = (char *)text_field(L, "pattern"); /* these are copied by the router */
     route.host = (char *)text_field(L, "host");
-    route.own = (struct ls_limits) { .body = own_limit(L, "body"),
-                                     .wall = own_limit(L, "wall"),
-                                     .cpu = own_limit(L, "cpu"),
-                                     .memory = own_limit(L, "memory"),
-                                     .body_timeout = own_limit(L, "body_timeout"),
-                                     .send_timeout = own_limit(L, "send_timeout") };
+    route.own = own_limits(L);
     lua_getfield(L, 1, "files");
     route.files = (int)luaL_optinteger(L, -1, 0);
     if (route.files == 0) {
@@ -117,6 +123,30 @@ static int core_route(lua_State *L)
         return refuse(L, why, route.where);
     lua_pushinteger(L, (lua_Integer)ls_router_count(lua->router) - 1);
     return 1;
+}
+
+/* service { address, handler, where, limits }: a handler that has the connections to that address. */
+static int core_service(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    struct ls_address address;
+    struct ls_service_at service = { .address = (char *)text_field(L, "address"),
+                                     .where = (char *)text_field(L, "where") };
+    check_loading(L, service.where);
+    int err = ls_address_parse(ls_slice_of(service.address), &address);
+    if (err < 0)
+        return luaL_error(L,
+                          "%s: app:tcp: expected an address such as \"127.0.0.1:55555\", "
+                          "\"[::1]:0\" or \"unix:/path\", found \"%s\"",
+                          service.where, service.address);
+    service.own = own_limits(L);
+    lua_getfield(L, 1, "handler");
+    service.handler = keep_handler(L, lua_gettop(L));
+    err = ls_services_add(ls_lua_of(L)->services, &service);
+    if (err == -ENOSPC)
+        return luaL_error(L, "%s: app:tcp: there are %d services already", service.where,
+                          LS_SERVICES);
+    return err < 0 ? luaL_error(L, "not enough memory") : 0;
 }
 
 /* around(route, function[, handler]): calls function(handler, req, res) for it from now on. */
@@ -247,14 +277,19 @@ static int core_handler_of(lua_State *L)
 
 void ls_routes_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        { "route", core_route },           { "around", core_around },
-        { "unrouted", core_unrouted },     { "provide", core_provide },
-        { "folder", core_folder },         { "pattern", core_pattern },
-        { "covers", core_covers },         { "look", core_look },
-        { "at_host", core_at_host },       { "begun", core_begun },
-        { "handler_of", core_handler_of }, { NULL, NULL }
-    };
+    static const luaL_Reg functions[] = { { "route", core_route },
+                                          { "around", core_around },
+                                          { "unrouted", core_unrouted },
+                                          { "provide", core_provide },
+                                          { "folder", core_folder },
+                                          { "pattern", core_pattern },
+                                          { "covers", core_covers },
+                                          { "look", core_look },
+                                          { "at_host", core_at_host },
+                                          { "begun", core_begun },
+                                          { "handler_of", core_handler_of },
+                                          { "service", core_service },
+                                          { NULL, NULL } };
     luaL_newmetatable(L, PATTERN);
     lua_pop(L, 1);
     luaL_setfuncs(L, functions, 0);

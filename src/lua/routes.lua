@@ -51,16 +51,18 @@ end
 local options_of = {
   name = name_option,
   body = size_option, memory = size_option, wall = duration_option, cpu = duration_option,
-  body_timeout = duration_option, send_timeout = duration_option,
+  body_timeout = duration_option, send_timeout = duration_option, live_timeout = duration_option,
 }
 
 -- In bytes and microseconds. The user's call is `level` calls above the caller.
-local function read_options(level, options, what)
+function M.read_options(level, options, what)
   local read = {}
   check.keys(level + 1, what, options, options_of)
   for key, value in pairs(options) do read[key] = options_of[key](level + 2, key, value) end
   return read
 end
+
+local read_options = M.read_options
 
 -- The limits of a route: its own, else those of the groups around it.
 local function limits_of(scope, own)
@@ -253,6 +255,17 @@ function methods:error(status, handler)
   scope.errors[status] = handler
   return self
 end
+
+--- Another method of the app, of groups and of hosts: function(scope, self, …), called by the one that
+--- the user calls.
+function M.add_method(name, method)
+  methods[name] = function(self, ...)
+    method(scope_of(self, name), ...)
+    return self
+  end
+end
+
+M.add = add
 
 --- The table that scripts hold as `app` becomes the outermost scope.
 function M.open(app)

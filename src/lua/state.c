@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lua/app.h"
+#include "lua/conn.h"
 #include "lua/held.h"
 #include "lua/interrupt.h"
 #include "lua/request.h"
@@ -47,6 +48,7 @@ static int load_all(lua_State *L)
     ls_stdlib_open(L);
     ls_held_open(L);
     ls_request_open(L);
+    ls_conn_open(L);
     ls_app_open(L, l->options);
     if (l->options->scripts)
         ls_scripts_run(L, l->options->scripts);
@@ -85,6 +87,7 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
         return -ENOMEM;
     lua->router = options->router;
     lua->mounts = options->mounts;
+    lua->services = options->services;
     lua->base = options->base;
     lua->unrouted = -1;
     for (int i = 0; i < LS_PROVIDED; i++)

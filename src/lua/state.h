@@ -39,6 +39,7 @@ struct ls_lua_options {
     const char *base;    /* folder from which relative paths start; NULL: the working directory */
     struct ls_router *router;
     struct ls_mounts *mounts;
+    struct ls_services *services;
     const struct ls_log *log;
     const struct ls_secrets *secrets; /* lives as long as the state */
     const char *session_cookie;
@@ -54,6 +55,7 @@ struct ls_lua {
     struct ls_heap heap;
     struct ls_router *router;
     struct ls_mounts *mounts;
+    struct ls_services *services;
     const char *base;
     const struct ls_buffer *code;    /* while it loads: see ls_app_compile */
     struct ls_lua_handler *handlers; /* routes.h: by their numbers */

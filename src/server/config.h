@@ -14,7 +14,7 @@
 #include "http/mime.h"
 #include "server/sandbox.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 49, LS_CONFIG_MIMES = 200, LS_CONFIG_TEXTS = 16 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 50, LS_CONFIG_MIMES = 200, LS_CONFIG_TEXTS = 16 };
 
 struct ls_texts { /* one text, or a list of them */
     char *all[LS_CONFIG_TEXTS];
@@ -62,8 +62,8 @@ struct ls_config {
 
     struct {
         uint64_t request_line, headers, header_count, body; /* bytes, bytes, fields, bytes */
-        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, wall, cpu, drain_timeout,
-            load;                          /* µs */
+        uint64_t head_timeout, body_timeout, idle_timeout, send_timeout, live_timeout, wall, cpu,
+            drain_timeout, load;           /* µs */
         uint64_t min_rate, min_rate_after; /* bytes a second; µs */
         uint64_t memory; /* bytes of Lua heap that a client may add to what the scripts loaded */
         uint64_t process_memory; /* bytes of data of a worker, C modules and all; 0: unbounded */

@@ -48,9 +48,14 @@ static void shut_for_now(struct luaserve *s, const char *what, int err)
     set_open(s, false);
 }
 
-static void turn_away(struct luaserve *s, int fd)
+/* Who comes to a raw service could not read our answer. */
+static void turn_away(struct luaserve *s, int fd, uint32_t service)
 {
     char id[17];
+    if (service > 0) {
+        ls_sys_close(fd);
+        return;
+    }
     ls_request_id(s->now->site.nonce, s->door.house->number(s), 1, id);
     ls_strangers_turn_away(&s->door.strangers, fd, id, &s->now->log);
 }
@@ -67,16 +72,37 @@ static int accept_one(struct luaserve *s, int listener, struct ls_address *peer)
     return fd;
 }
 
-static void let_in(struct luaserve *s, int fd, const struct ls_address *peer)
+/* Where a service is really bound. */
+static const char *bound(const struct luaserve *s, uint32_t service)
+{
+    for (size_t i = 0; i < s->listeners.count; i++)
+        if (s->listeners.all[i].service == service)
+            return s->listeners.all[i].bound;
+    return "";
+}
+
+void ls_door_tell(const struct luaserve *s, const struct ls_address *peer, uint32_t service,
+                  int worker)
+{
+    enum ls_log_level level = service > 0 ? LS_LOG_INFO : LS_LOG_DEBUG;
+    char text[LS_ADDRESS_TEXT];
+    if (s->now->log.level > level)
+        return;
+    ls_address_text(peer, text);
+    ls_log(&s->now->log, level, "new connection from %s%s%s: worker %d", text,
+           service > 0 ? " to " : "", service > 0 ? bound(s, service) : "", worker);
+}
+
+static void let_in(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t service)
 {
     const struct ls_house *house = s->door.house;
     if (house->is_crowd(s, peer) && !house->evict(s, peer)) {
-        turn_away(s, fd);
+        turn_away(s, fd, service);
         return;
     }
-    int err = house->take(s, fd, peer);
+    int err = house->take(s, fd, peer, service);
     if (err < 0) {
-        turn_away(s, fd);
+        turn_away(s, fd, service);
         shut_for_now(s, house->cannot, err);
     }
 }
@@ -112,7 +138,7 @@ void ls_door_answer(struct luaserve *s, uint32_t index)
         if (fd < 0)
             shut_for_now(s, "cannot accept a client", fd);
         else
-            let_in(s, fd, &peer);
+            let_in(s, fd, &peer, s->listeners.all[index].service);
     }
 }
 
@@ -124,7 +150,7 @@ static void turn_all_away(struct luaserve *s)
         for (int n = 0; n < TURNED_AWAY && fd >= 0; n++) {
             fd = accept_one(s, s->listeners.all[i].fd, &peer);
             if (fd >= 0)
-                turn_away(s, fd);
+                turn_away(s, fd, s->listeners.all[i].service);
         }
     }
 }

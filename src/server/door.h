@@ -20,8 +20,8 @@ struct ls_house {
     unsigned accepts;   /* clients taken at one go, before we look at anything else */
     const char *cannot; /* what the log says when take fails: "cannot fork a worker" */
     int (*accept)(struct luaserve *s, int listener, struct ls_address *peer);
-    /* Takes the socket over. 0, or -errno with nothing changed. */
-    int (*take)(struct luaserve *s, int fd, const struct ls_address *peer);
+    /* Takes the socket over; service 0: HTTP. 0, or -errno with nothing changed. */
+    int (*take)(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t service);
     bool (*is_full)(struct luaserve *s);
     bool (*is_crowd)(struct luaserve *s, const struct ls_address *peer); /* as many as it may be */
     /* Makes room, if somebody of that address (NULL: of any) is idle. False: nobody is. */
@@ -52,6 +52,11 @@ void ls_door_hold(struct luaserve *s);
 
 /* Somebody knocks at listener `index`. */
 void ls_door_answer(struct luaserve *s, uint32_t index);
+
+/* The line in the log about who has come, and which worker serves it. Those of HTTP are told by their
+ * requests. */
+void ls_door_tell(const struct luaserve *s, const struct ls_address *peer, uint32_t service,
+                  int worker);
 
 /* Opens or shuts as things are now. When to look again, in µs; 0: no need. */
 uint64_t ls_door_look(struct luaserve *s, uint64_t now);

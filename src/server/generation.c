@@ -69,6 +69,7 @@ void ls_generation_free(struct ls_generation **generation)
     ls_lua_free(&g->lua);
     ls_router_free(&g->router);
     ls_mounts_free(&g->mounts);
+    ls_services_free(&g->services);
     if (g->site.www.root >= 0)
         ls_sys_close(g->site.www.root);
     ls_gzip_unload(&g->gzip);
@@ -188,6 +189,7 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
         .base = g->config.dir,
         .router = g->router,
         .mounts = &g->mounts,
+        .services = &g->services,
         .log = &g->log,
         .secrets = &g->secrets,
         .session_cookie = g->config.session.cookie,
@@ -218,7 +220,8 @@ static void fill_site(struct ls_generation *g)
                                         .cpu = c->limits.cpu,
                                         .memory = c->limits.memory,
                                         .body_timeout = c->limits.body_timeout,
-                                        .send_timeout = c->limits.send_timeout };
+                                        .send_timeout = c->limits.send_timeout,
+                                        .live_timeout = c->limits.live_timeout };
     site->head_timeout = c->limits.head_timeout;
     site->idle_timeout = c->limits.idle_timeout;
     site->min_rate = c->limits.min_rate;
@@ -227,6 +230,7 @@ static void fill_site(struct ls_generation *g)
     site->requests = c->dev ? 1 : c->limits.requests_per_client; /* what changed is seen at once */
     site->router = g->router;
     site->mounts = &g->mounts;
+    site->services = &g->services;
     site->www.index = c->index;
     site->www.listing = c->listing;
     site->www.max_age = c->max_age / 1000000;
@@ -259,7 +263,7 @@ int ls_generation_check(struct ls_generation *g, struct luaserve_error *error)
 /* Whoever starts it in a wrong folder would only see 404. */
 static void warn_of_nothing(const struct ls_generation *g)
 {
-    if (g->site.www.root < 0 && ls_router_count(g->router) == 0)
+    if (g->site.www.root < 0 && ls_router_count(g->router) == 0 && g->services.count == 0)
         ls_log(
             &g->log, LS_LOG_WARN,
             "nothing to serve: there is no folder %s, and no script in %s; every request gets 404",

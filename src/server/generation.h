@@ -30,6 +30,7 @@ struct ls_generation {
     struct ls_network trusted[LS_CONFIG_TEXTS];
     struct ls_router *router;
     struct ls_mounts mounts;
+    struct ls_services services;
     struct ls_lua *lua;
     uint64_t digest;     /* of what it was made of, before it was read; see ls_generation_digest */
     struct ls_site site; /* refers to all the above */

@@ -38,7 +38,8 @@ static void look_phase(const struct ls_slot *slot, struct ls_traffic *t)
 {
     uint64_t word = atomic_load(&slot->word);
     enum ls_phase phase = ls_slot_phase(word);
-    t->answered = phase == LS_PHASE_SEND || atomic_load(&slot->begun) == ls_slot_seq(word);
+    t->answered = phase == LS_PHASE_SEND || phase == LS_PHASE_LIVE ||
+                  atomic_load(&slot->begun) == ls_slot_seq(word);
     t->asked = phase != LS_PHASE_IDLE && phase != LS_PHASE_START;
 }
 
@@ -49,6 +50,7 @@ void ls_traffic_look(const struct luaserve *s, uint32_t client, struct ls_traffi
     *t = (struct ls_traffic) { .asked = false };
     if (c->peer.name.any.sa_family == AF_UNIX || !look_tcp(c->fd, slot, t))
         look_phase(slot, t);
+    t->answered |= c->service > 0;
 }
 
 void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17])

@@ -24,8 +24,9 @@ static const char *why_not_bound(int err)
 static void describe(struct ls_listener *l, const struct ls_address *bound)
 {
     bool local = bound->name.any.sa_family == AF_UNIX;
+    const char *scheme = l->service > 0 ? "tcp://" : "http://";
     ls_address_text(bound, l->bound);
-    snprintf(l->url, sizeof l->url, "%s%s", local ? "" : "http://", l->bound);
+    snprintf(l->url, sizeof l->url, "%s%s", local ? "" : scheme, l->bound);
     snprintf(l->unix_path, sizeof l->unix_path, "%s", local ? l->bound + strlen("unix:") : "");
     l->port = ls_address_port(bound);
 }
@@ -41,7 +42,7 @@ bool ls_listeners_have(const struct ls_listeners *l, int fd)
 /* One of `old` that was wanted just so, or is bound there, and that is not yet among the `taken`;
  * NULL: none. */
 static const struct ls_listener *find(const struct ls_listeners *old, const char *wanted,
-                                      const struct ls_listeners *taken)
+                                      bool service, const struct ls_listeners *taken)
 {
     struct ls_address address;
     char same[LS_ADDRESS_TEXT] = "";
@@ -50,13 +51,13 @@ static const struct ls_listener *find(const struct ls_listeners *old, const char
     for (size_t i = 0; old && i < old->count; i++) {
         const struct ls_listener *l = &old->all[i];
         if ((strcmp(l->wanted, wanted) == 0 || strcmp(l->bound, same) == 0) &&
-            !ls_listeners_have(taken, l->fd))
+            (l->service > 0) == service && !ls_listeners_have(taken, l->fd))
             return l;
     }
     return NULL;
 }
 
-static int bind_one(struct ls_listeners *l, const char *wanted, int backlog,
+static int bind_one(struct ls_listeners *l, const char *wanted, uint32_t service, int backlog,
                     struct luaserve_error *error)
 {
     struct ls_listener *new = &l->all[l->count];
@@ -67,20 +68,22 @@ static int bind_one(struct ls_listeners *l, const char *wanted, int backlog,
     if (fd < 0)
         return ls_error_set(error, LUASERVE_UNAVAILABLE, "cannot bind %s: %s", wanted,
                             why_not_bound(fd));
-    *new = (struct ls_listener) { .fd = fd };
+    *new = (struct ls_listener) { .fd = fd, .service = service };
     snprintf(new->wanted, sizeof new->wanted, "%s", wanted);
     describe(new, &bound);
     l->count++;
     return 0;
 }
 
-static int open_one(struct ls_listeners *l, const char *wanted, const struct ls_config *c,
-                    const struct ls_listeners *old, struct luaserve_error *error)
+static int open_one(struct ls_listeners *l, const char *wanted, uint32_t service,
+                    const struct ls_config *c, const struct ls_listeners *old,
+                    struct luaserve_error *error)
 {
-    const struct ls_listener *same = find(old, wanted, l);
+    const struct ls_listener *same = find(old, wanted, service > 0, l);
     if (!same)
-        return bind_one(l, wanted, (int)c->backlog, error);
+        return bind_one(l, wanted, service, (int)c->backlog, error);
     l->all[l->count] = *same;
+    l->all[l->count].service = service;
     snprintf(l->all[l->count++].wanted, LS_ADDRESS_TEXT, "%s", wanted);
     ls_sys_listen(same->fd, (int)c->backlog); /* which may have changed */
     return 0;
@@ -91,7 +94,7 @@ static int open_host_port(struct ls_listeners *l, const struct ls_config *c,
 {
     char text[LS_ADDRESS_TEXT];
     snprintf(text, sizeof text, strchr(c->host, ':') ? "[%s]:%d" : "%s:%d", c->host, (int)c->port);
-    return open_one(l, text, c, old, error);
+    return open_one(l, text, 0, c, old, error);
 }
 
 int ls_listeners_open(struct ls_listeners *l, const struct ls_config *c,
@@ -99,17 +102,33 @@ int ls_listeners_open(struct ls_listeners *l, const struct ls_config *c,
 {
     int err = 0;
     l->count = 0;
-    if (old && old->count > 0 && !old->all[0].wanted[0]) { /* all of them were handed over */
-        *l = *old;
+    if (old && old->count > 0 && !old->all[0].wanted[0]) { /* all for HTTP were handed over */
+        while (l->count < old->count && old->all[l->count].service == 0) {
+            l->all[l->count] = old->all[l->count];
+            l->count++;
+        }
         return 0;
     }
     if (c->listen_count == 0)
         err = open_host_port(l, c, old, error);
     for (size_t i = 0; i < c->listen_count && err == 0; i++)
-        err = open_one(l, c->listen[i], c, old, error);
+        err = open_one(l, c->listen[i], 0, c, old, error);
     if (err < 0)
         ls_listeners_close(l, old);
     return err;
+}
+
+int ls_listeners_open_services(struct ls_listeners *l, const struct ls_services *services,
+                               const struct ls_config *c, const struct ls_listeners *old,
+                               struct luaserve_error *error)
+{
+    for (size_t i = 0; i < services->count; i++) {
+        const struct ls_service_at *s = &services->all[i];
+        struct luaserve_error why;
+        if (open_one(l, s->address, (uint32_t)i + 1, c, old, &why) < 0)
+            return ls_error_set(error, why.code, "%s: %s", s->where, why.text);
+    }
+    return 0;
 }
 
 static int adopt(struct ls_listener *l, int fd)

@@ -110,7 +110,9 @@ int luaserve_listen(struct luaserve *s, struct luaserve_error *error)
     if (ls_generation_check(s->now, error) < 0 || bind_all(s, error) < 0)
         return -1;
     if (ls_service_write_pid(&s->service, s->now->config.pidfile, error) < 0 ||
-        ls_identity_take(&s->now->config, error) < 0 || luaserve_load(s, error) < 0) {
+        ls_identity_take(&s->now->config, error) < 0 || luaserve_load(s, error) < 0 ||
+        ls_listeners_open_services(&s->listeners, &s->now->services, &s->now->config, NULL, error) <
+            0) {
         ls_listeners_close(&s->listeners, NULL);
         ls_service_end(&s->service);
         return -1;

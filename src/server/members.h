@@ -12,12 +12,14 @@ struct ls_member {
     bool drained;     /* the last read got less than it had room for: there is no more (epoll(7)),
                                 unless it ends in the middle of something */
     bool hung_up;     /* the end of its input is there, or near */
+    bool broken;      /* both ends are */
     bool watched;     /* for input … */
     bool watched_out; /* … and for output */
     bool queued;      /* to be served again soon */
     bool idle;        /* see ls_poolhouse_set_idle */
     bool said_all;    /* SHUT_WR is done */
     struct ls_seat *seat; /* NULL: it waits between two requests, and needs none */
+    uint32_t service;     /* it came to: see struct ls_listener */
     uint64_t number, seq; /* of the client, and of its last request */
     struct ls_peer peer;
 };

@@ -23,9 +23,9 @@ static int accept_above(struct luaserve *s, int listener, struct ls_address *pee
     return lifted;
 }
 
-static int take(struct luaserve *s, int fd, const struct ls_address *peer)
+static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t service)
 {
-    int err = ls_spawn(s, fd, peer);
+    int err = ls_spawn(s, fd, peer, service);
     if (err == 0)
         ls_census_add(&s->census, peer);
     return err;
@@ -118,8 +118,19 @@ static void renew(struct luaserve *s, const struct ls_listeners *listeners)
     ls_budgets_close_idle(s);
 }
 
+/* Live connections wait for it. */
+static void ring_all(struct luaserve *s)
+{
+    for (uint32_t i = 0; i < s->clients.count; i++) {
+        const struct ls_client *c = &s->clients.all[s->clients.active[i]];
+        if (c->pid > 0)
+            ls_bell_ring(c->pid, &((struct ls_worker *)c->worker)->bell);
+    }
+}
+
 static void drain(struct luaserve *s)
 {
+    ring_all(s);
     ls_door_close(s);
     ls_listeners_close(&s->listeners, NULL);
 }

@@ -6,9 +6,11 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "exchange/live.h"
 #include "lua/handler.h"
 #include "os/sys.h"
 #include "server/pause.h"
+#include "server/poolevents.h"
 #include "server/poolhouse.h"
 #include "server/server.h"
 #include "server/transfer.h"
@@ -51,7 +53,9 @@ static void unpublish(struct ls_poolworker *w)
 
 void ls_poolclient_set_due(struct ls_poolworker *w, const struct ls_seat *seat)
 {
-    uint64_t until = seat->need.kind == LS_NEED_TIME ? seat->need.until : 0;
+    uint64_t until = seat->need.kind == LS_NEED_TIME     ? seat->need.until
+                     : seat->need.kind == LS_NEED_EVENTS ? seat->need.events->until
+                                                         : 0;
     ls_members_set_due(&w->members, seat->member, ls_clock_sooner(seat->deadline, until));
 }
 
@@ -95,8 +99,17 @@ static int meet_output(struct ls_member *m, struct ls_seat *seat)
     return sent < 0 ? (int)sent : 0;
 }
 
+static int meet_events(struct ls_poolworker *w, struct ls_seat *seat)
+{
+    uint64_t until = seat->need.events->until;
+    if (!ls_poolevents_ready(w, seat) && (until == 0 || ls_clock_us() < until))
+        return -EAGAIN;
+    ls_poolevents_end(w, seat);
+    return 0;
+}
+
 /* 0: met, at least in part; -EAGAIN: not now; or what befell the connection. */
-static int meet(struct ls_member *m, struct ls_seat *seat)
+static int meet(struct ls_poolworker *w, struct ls_member *m, struct ls_seat *seat)
 {
     switch (seat->need.kind) {
     case LS_NEED_INPUT:
@@ -105,6 +118,8 @@ static int meet(struct ls_member *m, struct ls_seat *seat)
         return meet_output(m, seat);
     case LS_NEED_TIME:
         return ls_clock_us() < seat->need.until ? -EAGAIN : 0;
+    case LS_NEED_EVENTS:
+        return meet_events(w, seat);
     case LS_NEED_END:
     default:
         return 0;
@@ -137,8 +152,10 @@ static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need 
     struct ls_member *m = ls_poolclient_member(w, seat);
     int err = 0;
     seat->need = *need;
+    if (need->kind == LS_NEED_EVENTS)
+        return ls_pause_events(e, w->lua, &w->bell);
     for (bool met = false; !met && err == 0;) {
-        err = meet(m, seat);
+        err = meet(w, m, seat);
         if (err == -EAGAIN)
             err = met_by_waiting(w, m, seat);
         else
@@ -164,6 +181,14 @@ static struct ls_seat *new_seat(struct ls_poolworker *w)
     return NULL;
 }
 
+/* What it needs first is to be stepped on. */
+static void open_raw(struct ls_poolworker *w, struct ls_seat *seat, uint32_t service)
+{
+    const struct ls_service_at *s = &w->site->services->all[service - 1];
+    ls_live_open(&seat->engine, s->handler, &s->own);
+    seat->need = (struct ls_need) { .kind = LS_NEED_TIME, .phase = LS_PHASE_HANDLER };
+}
+
 static struct ls_seat *take_seat(struct ls_poolworker *w, uint32_t index)
 {
     struct ls_member *m = &w->members.all[index];
@@ -179,13 +204,17 @@ static struct ls_seat *take_seat(struct ls_poolworker *w, uint32_t index)
     seat->member = index;
     seat->deadline = 0;
     seat->sending = (struct ls_sending) { 0 };
+    seat->rung = seat->watching = false;
     m->seat = seat;
+    if (m->service > 0)
+        open_raw(w, seat, m->service);
     return seat;
 }
 
 static void leave_seat(struct ls_poolworker *w, struct ls_member *m)
 {
     struct ls_seat *seat = m->seat;
+    ls_poolevents_end(w, seat);
     m->seat = NULL;
     m->seq = seat->engine.seq;
     ls_engine_slim(&seat->engine);
@@ -226,6 +255,7 @@ static void wait_for(struct ls_poolworker *w, uint32_t index)
         seat->deadline = ls_clock_us() + w->site->idle_timeout;
     bool resting = ls_engine_resting(&seat->engine);
     ls_poolclient_set_due(w, seat);
+    ls_poolevents_watch(w, seat);
     if (resting)
         leave_seat(w, m);
     ls_poolhouse_set_idle(w, index, resting || seat->engine.phase == LS_PHASE_LINGER);
@@ -239,6 +269,8 @@ static bool step(struct ls_poolworker *w, uint32_t index)
     struct ls_seat *seat = w->members.all[index].seat;
     seat->need = ls_engine_step(&seat->engine);
     unpublish(w);
+    if (seat->need.kind == LS_NEED_EVENTS)
+        ls_poolevents_begin(w, seat);
     if (seat->need.kind != LS_NEED_END)
         return true;
     ls_poolclient_close(w, index);
@@ -254,7 +286,7 @@ void ls_poolclient_serve(struct ls_poolworker *w, uint32_t index)
         return;
     }
     for (int i = 0; i < TURN; i++) {
-        int err = meet(m, m->seat);
+        int err = meet(w, m, m->seat);
         if (err == -EAGAIN) {
             wait_for(w, index);
             return;
@@ -293,19 +325,27 @@ void ls_poolclient_take_turn(void *ctx, uint32_t index)
     ls_poolclient_serve(ctx, index);
 }
 
+/* One that gets an endless response has left when it says its last; others may still be reading. */
+static bool has_left(const struct ls_member *m)
+{
+    const struct ls_engine *e = &m->seat->engine;
+    return e->streaming && (m->broken || (m->hung_up && e->live == LS_LIVE_EVENTS));
+}
+
 void ls_poolclient_note(struct ls_poolworker *w, uint32_t index, uint32_t events)
 {
     struct ls_member *m = &w->members.all[index];
     bool broken = events & (EPOLLERR | EPOLLHUP);
     if (index >= w->members.cap || m->fd < 0)
         return;
+    m->broken |= broken;
     m->hung_up |= broken || (events & EPOLLRDHUP);
     if (broken || (events & (EPOLLIN | EPOLLRDHUP))) {
         m->readable = true;
         m->drained = false;
     }
     m->writable |= broken || (events & EPOLLOUT);
-    if (broken && m->seat && m->seat->need.kind == LS_NEED_TIME && m->seat->engine.streaming) {
+    if (m->seat && m->seat->need.kind == LS_NEED_TIME && has_left(m)) {
         ls_engine_gone(&m->seat->engine); /* nobody is left to write to */
         if (!step(w, index))
             return;
@@ -319,7 +359,21 @@ void ls_poolclient_go_on(struct ls_poolworker *w, uint32_t index)
         ls_poolclient_serve(w, index);
 }
 
+static int socket_of(struct ls_driver *d, struct ls_engine *e)
+{
+    return ls_poolclient_member((struct ls_poolworker *)d, seat_of(e))->fd;
+}
+
+static void ring(struct ls_driver *d, struct ls_engine *e)
+{
+    struct ls_poolworker *w = (struct ls_poolworker *)d;
+    seat_of(e)->rung = true;
+    ls_members_enqueue(&w->members, seat_of(e)->member);
+}
+
 struct ls_driver ls_poolclient_driver(void)
 {
-    return (struct ls_driver) { .enter = enter, .block = block, .yields = true };
+    return (struct ls_driver) {
+        .enter = enter, .block = block, .socket = socket_of, .ring = ring, .yields = true
+    };
 }

@@ -42,7 +42,7 @@ static void register_key(struct ls_poolworker *w, uint32_t index, uint64_t key)
     atomic_store(&w->shared->crowds[w->place].coming, 0);
 }
 
-static int take(struct luaserve *s, int fd, const struct ls_address *peer)
+static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t service)
 {
     struct ls_poolworker *w = self(s);
     int64_t index = ls_members_add(&w->members, fd);
@@ -50,6 +50,7 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer)
         return (int)index;
     struct ls_member *m = &w->members.all[index];
     m->number = number(s);
+    m->service = service;
     m->readable = m->writable = true; /* what came with the connection is there already, often */
     ls_address_ip(peer, m->peer.ip);
     m->peer.port = ls_address_port(peer);
@@ -57,9 +58,7 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer)
     if (s->now->config.processes.per_address > 0)
         register_key(w, (uint32_t)index, key_of(peer));
     ls_members_enqueue(&w->members, (uint32_t)index);
-    if (s->now->log.level <= LS_LOG_DEBUG)
-        ls_log(&s->now->log, LS_LOG_DEBUG, "new connection from %s:%u: worker %d", m->peer.ip,
-               m->peer.port, ls_sys_getpid());
+    ls_door_tell(s, peer, service, ls_sys_getpid());
     return 0;
 }
 

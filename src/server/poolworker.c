@@ -14,6 +14,7 @@
 #include "server/confine.h"
 #include "server/notice.h"
 #include "server/poolclient.h"
+#include "server/poolevents.h"
 #include "server/poolhouse.h"
 #include "server/server.h"
 #include "server/worker.h"
@@ -176,6 +177,10 @@ static bool is_over(struct ls_poolworker *w, uint64_t now)
 {
     if (!w->retired && ls_site_retired(w->site))
         retire(w);
+    if (!w->stops && ls_site_stops(w->site)) {
+        w->stops = true;
+        ls_poolevents_stir(w);
+    }
     uint64_t until = atomic_load_explicit(&w->shared->drain_until, memory_order_relaxed);
     if (until > 0 && now >= until)
         abandon_all(w);
@@ -203,6 +208,12 @@ static void handle(struct ls_poolworker *w, const struct epoll_event *e)
     case LS_ABOUT_CLIENT:
         ls_poolclient_note(w, index, e->events);
         break;
+    case LS_ABOUT_SOCKET:
+        ls_members_enqueue(&w->members, index);
+        break;
+    case LS_ABOUT_BELL:
+        ls_bell_silence(&w->bell);
+        break;
     default:
         ls_poolhouse_make_room(w); /* the bell; whether we are to go is looked at every time */
     }
@@ -224,10 +235,16 @@ static void loop(struct ls_poolworker *w)
     }
 }
 
-static int watch_bell(struct luaserve *s)
+/* That of all workers, and its own. */
+static int watch_bells(struct ls_poolworker *w)
 {
-    struct epoll_event e = { .events = EPOLLIN | EPOLLET, .data.u64 = LS_ABOUT_SIGNAL };
-    return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->pool.bell, &e);
+    struct luaserve *s = w->server;
+    struct epoll_event all = { .events = EPOLLIN | EPOLLET, .data.u64 = LS_ABOUT_SIGNAL };
+    struct epoll_event own = { .events = EPOLLIN, .data.u64 = LS_ABOUT_BELL };
+    int err = ls_bell_open(&w->bell);
+    if (err == 0)
+        err = ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, w->bell.fd, &own);
+    return err < 0 ? err : ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->pool.bell, &all);
 }
 
 static int prepare(struct ls_poolworker *w)
@@ -245,7 +262,7 @@ static int prepare(struct ls_poolworker *w)
     ls_crash_note_in(w->crash_stack, &w->crash);
     ls_crash_watch(w->crash_stack);
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
-    int err = s->epoll < 0 ? s->epoll : watch_bell(s);
+    int err = s->epoll < 0 ? s->epoll : watch_bells(w);
     return err < 0 ? err : ls_door_open(s, &ls_poolhouse);
 }
 
@@ -259,6 +276,7 @@ _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place)
                                   .lua = s->now->lua,
                                   .shared = s->pool.shared,
                                   .place = place,
+                                  .bell.fd = -1,
                                   .slot = &s->shared->slots[place],
                                   .supervisor = s->now->worker.supervisor };
     ls_confine(s->now, w->supervisor, s->pool.shared->max + 1024 + c->limits.descriptors);

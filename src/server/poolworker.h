@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "exchange/engine.h"
 #include "lua/state.h"
+#include "os/bell.h"
 #include "server/members.h"
 #include "server/sending.h"
 
@@ -18,6 +19,8 @@ struct ls_seat {
     struct ls_need need;
     uint32_t member;
     uint64_t deadline; /* µs: of its phase; 0: none */
+    bool rung;         /* one of the events that its handler waits for has happened */
+    bool watching;     /* other sockets than the client's are in the epoll set for it */
     struct ls_sending sending;
     struct ls_seat *next; /* that is free */
 };
@@ -37,8 +40,9 @@ struct ls_poolworker {
     struct ls_seat *free; /* the one that was used last is used next: it is in the caches */
     uint32_t idle;        /* members that are */
     int supervisor;       /* our parent's pid */
-    bool retired;
-    bool asked; /* we have asked the others to make room: the bell will ring here too */
+    bool retired, stops;
+    struct ls_bell bell; /* for channels, and for whoever blocks */
+    bool asked;          /* we have asked the others to make room: the bell will ring here too */
     struct ls_crash_stack *crash_stack;
     struct ls_crash *crash; /* the slot's */
     struct ls_buffer

@@ -163,6 +163,12 @@ static int make_in_earnest(struct luaserve *s, struct ls_generation **made,
     ls_fds_fill(&s->fds, s->placeholder);
     if (err == 0)
         err = ls_listeners_open(listeners, &(*made)->config, &s->listeners, error);
+    if (err == 0) {
+        err = ls_listeners_open_services(listeners, &(*made)->services, &(*made)->config,
+                                         &s->listeners, error);
+        if (err < 0)
+            ls_listeners_close(listeners, &s->listeners);
+    }
     if (err < 0)
         ls_generation_free(made);
     return err;

@@ -100,6 +100,8 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
              "between two requests of a client; longer: closed"),
     DURATION("limits.send_timeout", limits.send_timeout, "30s", MS(10),
              "without progress of a response; longer: cut"),
+    DURATION("limits.live_timeout", limits.live_timeout, "5m", MS(10),
+             "without a sign of life on a WebSocket or raw connection; longer: closed"),
     SIZE("limits.min_rate", limits.min_rate, "1K", 0, M(1024),
          "bytes a second of a body or response at least; slower: 408, or cut; 0: as slow as it is"),
     DURATION("limits.min_rate_after", limits.min_rate_after, "10s", MS(10),

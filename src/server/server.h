@@ -19,7 +19,7 @@
 
 /* What an event of the supervisor's epoll set is about: the low half of its data. The high half
  * says which one. */
-enum { LS_ABOUT_LISTENER, LS_ABOUT_CLIENT, LS_ABOUT_SIGNAL };
+enum { LS_ABOUT_LISTENER, LS_ABOUT_CLIENT, LS_ABOUT_SIGNAL, LS_ABOUT_SOCKET, LS_ABOUT_BELL };
 
 struct luaserve {
     struct ls_generation *now; /* the one that new clients get */

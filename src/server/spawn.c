@@ -52,7 +52,8 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
     struct ls_errand errand = { .peer.port = ls_address_port(peer),
                                 .entry = entry,
                                 .slot = ls_clients_slot(&s->clients, client),
-                                .client = s->clients.all[client].number };
+                                .client = s->clients.all[client].number,
+                                .service = s->clients.all[client].service };
     ls_address_ip(peer, errand.peer.ip);
     int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
     int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
@@ -70,13 +71,14 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
     return pid;
 }
 
-int ls_spawn(struct luaserve *s, int fd, const struct ls_address *peer)
+int ls_spawn(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t service)
 {
     int entry = take_ring_entry(s);
     if (entry < 0)
         return entry;
     uint32_t client = ls_clients_add(&s->clients, fd, peer);
     s->clients.ring[entry] = -1;
+    s->clients.all[client].service = service;
     atomic_store(&ls_clients_slot(&s->clients, client)->deadline,
                  ls_clock_us() + s->now->site.idle_timeout);
     int pid = fork_worker(s, client, entry);
@@ -84,10 +86,6 @@ int ls_spawn(struct luaserve *s, int fd, const struct ls_address *peer)
         ls_clients_remove(&s->clients, client);
         return pid;
     }
-    if (s->now->log.level <= LS_LOG_DEBUG) {
-        char text[LS_ADDRESS_TEXT];
-        ls_address_text(peer, text);
-        ls_log(&s->now->log, LS_LOG_DEBUG, "new connection from %s: worker %d", text, pid);
-    }
+    ls_door_tell(s, peer, service, pid);
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "exchange/answer.h"
+#include "exchange/live.h"
 #include "lua/handler.h"
 #include "lua/interrupt.h"
 #include "os/sys.h"
@@ -56,7 +57,7 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
         atomic_store_explicit(&w->slot->cpu, e->limits.cpu, memory_order_relaxed);
         atomic_store_explicit(&w->slot->send_timeout, e->limits.send_timeout, memory_order_relaxed);
     }
-    if (phase == LS_PHASE_SEND)
+    if (phase == LS_PHASE_SEND || phase == LS_PHASE_LIVE)
         promise(w, e);
     if (phase == LS_PHASE_IDLE || phase == LS_PHASE_HEAD)
         forget_request(w);
@@ -115,6 +116,8 @@ static int meet(struct ls_worker *w, const struct ls_need *need)
         return meet_output(w);
     case LS_NEED_TIME:
         return pause_until(w, need->until);
+    case LS_NEED_EVENTS:
+        return ls_pause_events(&w->engine, w->lua, &w->bell);
     case LS_NEED_END:
     default:
         return 0;
@@ -134,6 +137,17 @@ static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need 
         err = meet(w, need);
     }
     return err;
+}
+
+static int socket_of(struct ls_driver *d, struct ls_engine *e)
+{
+    (void)e;
+    return ((struct ls_worker *)d)->fd;
+}
+
+static void ring(struct ls_driver *d, struct ls_engine *e)
+{
+    (void)d, (void)e; /* whoever could wait here is the one who runs */
 }
 
 /* ---- signals ---- */
@@ -195,6 +209,10 @@ _Noreturn void ls_worker_main(struct luaserve *s, const struct ls_errand *errand
         ls_sys_exit_group(LUASERVE_OS);
     become_worker(s, w, errand->slot);
     ls_engine_open(&w->engine, errand->client, 0, &errand->peer);
+    if (errand->service > 0) {
+        const struct ls_service_at *service = &s->now->services.all[errand->service - 1];
+        ls_live_open(&w->engine, service->handler, &service->own);
+    }
     serve(w);
     if (!w->engine.gone)
         say_all(w);
@@ -203,8 +221,9 @@ _Noreturn void ls_worker_main(struct luaserve *s, const struct ls_errand *errand
 
 int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls_lua *lua)
 {
-    *w = (struct ls_worker) { .fd = -1, .lua = lua, .supervisor = ls_sys_getpid() };
-    w->driver = (struct ls_driver) { .enter = enter, .block = block };
+    *w = (struct ls_worker) { .fd = -1, .lua = lua, .supervisor = ls_sys_getpid(), .bell.fd = -1 };
+    w->driver =
+        (struct ls_driver) { .enter = enter, .block = block, .socket = socket_of, .ring = ring };
     w->crash_stack = ls_crash_stack_new();
     if (!w->crash_stack)
         return -ENOMEM;

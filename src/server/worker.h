@@ -7,6 +7,7 @@
 
 #include "exchange/engine.h"
 #include "lua/state.h"
+#include "os/bell.h"
 
 struct luaserve;
 
@@ -17,6 +18,7 @@ struct ls_worker {
     struct ls_engine engine;
     struct ls_slot *slot;
     struct ls_lua *lua;
+    struct ls_bell bell; /* who waits for events can be woken */
     struct ls_crash_stack *crash_stack;
     struct ls_crash *crash; /* the slot's */
     uint64_t word;      /* what we last wrote to the slot: nobody else changes it but to take it */
@@ -33,6 +35,7 @@ void ls_worker_free(struct ls_worker *w);
 /* What a worker is made for. The supervisor writes it where it has to write anyhow: on its stack. */
 struct ls_errand {
     uint64_t client;      /* its number */
+    uint32_t service;     /* 1: the first of site->services …; 0: HTTP */
     struct ls_slot *slot; /* of the client */
     int entry;            /* of the ring, where its socket is */
     struct ls_peer peer;

@@ -1,0 +1,17 @@
+/* What the handler of a live connection waits for: sockets, time, and the news that others have for this
+ * process (a message of a channel; that the server stops). */
+#ifndef LS_EXCHANGE_EVENTS_H
+#define LS_EXCHANGE_EVENTS_H
+
+#include <poll.h>
+#include <stdint.h>
+
+enum { LS_EVENTS_SOCKETS = 16 };
+
+struct ls_events {
+    struct pollfd all[LS_EVENTS_SOCKETS]; /* revents are there once it is over */
+    uint32_t count;
+    uint64_t until; /* µs of ls_clock_us; 0: no end */
+};
+
+#endif

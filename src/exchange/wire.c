@@ -1,0 +1,66 @@
+#include "exchange/wire.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "os/sys.h"
+
+enum { KEPT = 16 << 10 }; /* bytes of memory that an empty buffer keeps */
+
+void ls_wire_init(struct ls_wire *w, int fd, bool owned)
+{
+    *w = (struct ls_wire) { .fd = fd, .owned = owned };
+}
+
+void ls_wire_close(struct ls_wire *w)
+{
+    if (w->owned && w->fd >= 0)
+        ls_sys_close(w->fd);
+    w->fd = -1;
+    w->eof = true;
+    w->used = 0;
+    ls_buffer_free(&w->in);
+}
+
+void ls_wire_use(struct ls_wire *w, size_t len)
+{
+    w->used += len;
+    if (w->used < w->in.len)
+        return;
+    w->used = 0;
+    ls_buffer_clear(&w->in);
+    ls_buffer_slim(&w->in, KEPT);
+}
+
+long ls_wire_fill(struct ls_wire *w, size_t room)
+{
+    long got;
+    if (w->failed || w->eof || w->fd < 0)
+        return w->failed;
+    if (w->used > 0) {
+        ls_buffer_drop(&w->in, w->used);
+        w->used = 0;
+    }
+    if (ls_buffer_reserve(&w->in, room) < 0)
+        return -ENOMEM;
+    do
+        got = ls_sys_recvfrom(w->fd, w->in.at + w->in.len, room, MSG_DONTWAIT, NULL, NULL);
+    while (got == -EINTR);
+    if (got > 0)
+        w->in.len += (size_t)got;
+    w->eof |= got == 0;
+    if (got < 0 && got != -EAGAIN)
+        w->failed = (int)got;
+    return got;
+}
+
+long ls_wire_send(struct ls_wire *w, struct ls_slice bytes)
+{
+    long sent;
+    if (w->fd < 0)
+        return -EPIPE;
+    do
+        sent = ls_sys_sendto(w->fd, bytes.at, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    while (sent == -EINTR);
+    return sent;
+}

@@ -1,0 +1,367 @@
+#include "lua/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "lua/handler.h"
+#include "lua/socket.h"
+#include "os/sys.h"
+
+enum {
+    SOME = 64 << 10,      /* bytes read at once */
+    LINE_MOST = 1 << 20,  /* bytes of a line */
+    READ_MOST = 256 << 20 /* bytes of one read; limits.memory is there before, as a rule */
+};
+
+/* ---- errors ---- */
+
+static const char *code_of(int err)
+{
+    const char *name = strerrorname_np(-err);
+    return name ? name : "EIO";
+}
+
+static const char *text_of(int err)
+{
+    switch (err) {
+    case -ECONNRESET:
+    case -EPIPE:
+        return "the connection was reset";
+    case -ETIMEDOUT:
+        return "timed out";
+    default:
+        return strerror(-err);
+    }
+}
+
+int ls_conn_broken(lua_State *L, struct ls_conn *conn, int err)
+{
+    if (err == -ENOMEM)
+        return luaL_error(L, "not enough memory");
+    if (conn->e)
+        ls_engine_gone(conn->e);
+    luaL_pushfail(L);
+    lua_pushstring(L, text_of(err));
+    lua_pushstring(L, code_of(err));
+    return 3;
+}
+
+/* ---- which one ---- */
+
+struct ls_conn *ls_conn_test(lua_State *L, int index)
+{
+    struct ls_conn *conn = luaL_testudata(L, index, LS_CONN);
+    return conn ? conn : luaL_testudata(L, index, LS_SOCKET);
+}
+
+struct ls_conn *ls_conn_check(lua_State *L, int index)
+{
+    struct ls_conn *conn = ls_conn_test(L, index);
+    if (!conn)
+        luaL_typeerror(L, index, "connection");
+    return conn;
+}
+
+/* Calls that end with `conn.read(…)` instead of `conn:read(…)` are told so by this as well. */
+static struct ls_conn *check_raw(lua_State *L)
+{
+    return luaL_checkudata(L, 1, LS_CONN);
+}
+
+struct ls_conn *ls_conn_push(lua_State *L)
+{
+    struct ls_conn *conn = lua_newuserdatauv(L, sizeof *conn, 1);
+    memset(conn, 0, sizeof *conn);
+    ls_wire_init(&conn->wire, -1, false);
+    luaL_setmetatable(L, LS_CONN);
+    return conn;
+}
+
+void ls_conn_push_client(lua_State *L, struct ls_engine *e)
+{
+    struct ls_conn *conn = ls_conn_push(L);
+    ls_wire_init(&conn->wire, e->driver->socket(e->driver, e), false);
+    conn->e = e;
+    conn->peer = e->peer;
+    ((struct ls_call *)e->handler)->conn = conn;
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, conn); /* stays until ls_conn_forget */
+}
+
+void ls_conn_forget(struct ls_call *call)
+{
+    struct ls_conn *conn = call->conn;
+    call->conn = NULL;
+    if (!conn)
+        return;
+    ls_wire_close(&conn->wire);
+    ls_buffer_free(&conn->out);
+    conn->e = NULL;
+    lua_pushnil(call->thread);
+    lua_rawsetp(call->thread, LUA_REGISTRYINDEX, conn);
+}
+
+/* ---- reading ---- */
+
+static int give(lua_State *L, struct ls_conn *conn, size_t len, size_t used)
+{
+    lua_pushboolean(L, 1);
+    lua_pushlstring(L, ls_wire_there(&conn->wire).at, len);
+    ls_wire_use(&conn->wire, used);
+    return 2;
+}
+
+/* What is there may be all that there will ever be: give it, or say that this is the end. */
+static int give_rest(lua_State *L, struct ls_conn *conn)
+{
+    struct ls_slice there = ls_wire_there(&conn->wire);
+    if (there.len > 0)
+        return give(L, conn, there.len, there.len);
+    lua_pushboolean(L, 1);
+    if (conn->wire.failed)
+        return 1 + ls_conn_broken(L, conn, conn->wire.failed);
+    lua_pushnil(L);
+    return 2;
+}
+
+/* Length of the first line, its end not counted; < 0: there is none yet. */
+static int64_t line_in(struct ls_slice there)
+{
+    size_t end = ls_slice_find(there, 0, '\n');
+    return end == there.len ? -1 : (int64_t)end;
+}
+
+enum wanted { WANT_SOME, WANT_COUNT, WANT_LINE, WANT_ALL };
+
+static enum wanted read_wanted(lua_State *L, size_t *count)
+{
+    static const char *const names[] = { "line", "all", NULL };
+    *count = 0;
+    if (lua_isnoneornil(L, 2))
+        return WANT_SOME;
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        return luaL_checkoption(L, 2, NULL, names) == 0 ? WANT_LINE : WANT_ALL;
+    lua_Integer n = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, n >= 1 && n <= READ_MOST, 2, "from 1 to 268435456 bytes");
+    *count = (size_t)n;
+    return WANT_COUNT;
+}
+
+/* Is what is wanted there? Then the number of results; 0: not yet. */
+static int give_wanted(lua_State *L, struct ls_conn *conn, enum wanted wanted, size_t count)
+{
+    struct ls_slice there = ls_wire_there(&conn->wire);
+    if (wanted == WANT_SOME && there.len > 0)
+        return give(L, conn, there.len, there.len);
+    if (wanted == WANT_COUNT && there.len >= count)
+        return give(L, conn, count, count);
+    if (wanted != WANT_LINE)
+        return 0;
+    int64_t line = line_in(there);
+    if (line < 0 && there.len > LINE_MOST)
+        luaL_error(L, "a line of more than %d bytes", LINE_MOST);
+    if (line < 0)
+        return 0;
+    bool cr = line > 0 && there.at[line - 1] == '\r';
+    return give(L, conn, (size_t)line - cr, (size_t)line + 1);
+}
+
+/* The heap's bound holds for what is read too, which is not in the heap yet. */
+static void check_memory(lua_State *L, const struct ls_conn *conn)
+{
+    const struct ls_heap *heap = &ls_lua_of(L)->heap;
+    if (heap->limit > 0 && conn->wire.in.len > heap->limit - heap->loaded)
+        luaL_error(L, "not enough memory");
+}
+
+/* try(conn, what): true and what was wanted; true and nil at the end (with message and code when the
+ * connection broke); false: it is not there yet. */
+static int core_try(lua_State *L)
+{
+    size_t count;
+    struct ls_conn *conn = check_raw(L);
+    enum wanted wanted = read_wanted(L, &count);
+    for (;;) {
+        int results = give_wanted(L, conn, wanted, count);
+        if (results > 0)
+            return results;
+        size_t have = ls_wire_there(&conn->wire).len;
+        size_t room = count > have + SOME ? count - have : SOME;
+        long got = ls_wire_fill(&conn->wire, room < LS_WIRE_MOST ? room : LS_WIRE_MOST);
+        check_memory(L, conn);
+        if (got == -EAGAIN) {
+            lua_pushboolean(L, 0);
+            return 1;
+        }
+        if (got == -ENOMEM)
+            return luaL_error(L, "not enough memory");
+        if (got <= 0)
+            return give_rest(L, conn);
+    }
+}
+
+/* ---- writing ---- */
+
+/* write(conn, text, from): the position behind what was written; or nil, message, code. */
+static int core_write(lua_State *L)
+{
+    struct ls_conn *conn = check_raw(L);
+    size_t len;
+    const char *text = luaL_checklstring(L, 2, &len);
+    size_t from = (size_t)luaL_checkinteger(L, 3) - 1;
+    while (from < len) {
+        long sent = ls_wire_send(&conn->wire, (struct ls_slice) { text + from, len - from });
+        if (sent == -EAGAIN)
+            break;
+        if (sent < 0)
+            return ls_conn_broken(L, conn, (int)sent);
+        from += (size_t)sent;
+    }
+    lua_pushinteger(L, (lua_Integer)from + 1);
+    return 1;
+}
+
+bool ls_conn_flush(lua_State *L, struct ls_conn *conn)
+{
+    while (conn->out.len > 0) {
+        long sent = ls_wire_send(&conn->wire, (struct ls_slice) { conn->out.at, conn->out.len });
+        if (sent == -EAGAIN)
+            return false;
+        if (sent < 0) {
+            ls_buffer_clear(&conn->out);
+            conn->wire.failed = (int)sent;
+            if (conn->e)
+                ls_engine_gone(conn->e);
+            return true;
+        }
+        ls_buffer_drop(&conn->out, (size_t)sent);
+    }
+    (void)L;
+    ls_buffer_slim(&conn->out, SOME);
+    return true;
+}
+
+/* ---- the rest ---- */
+
+static int conn_fd(lua_State *L)
+{
+    const struct ls_conn *conn = ls_conn_check(L, 1);
+    if (conn->wire.fd < 0)
+        return 0;
+    lua_pushinteger(L, conn->wire.fd);
+    return 1;
+}
+
+static int conn_peer(lua_State *L)
+{
+    const struct ls_conn *conn = ls_conn_check(L, 1);
+    lua_pushstring(L, conn->peer.ip);
+    lua_pushinteger(L, conn->peer.port);
+    return 2;
+}
+
+static int result(lua_State *L, int err)
+{
+    if (err < 0)
+        return luaL_pushfail(L), lua_pushstring(L, text_of(err)), lua_pushstring(L, code_of(err)),
+               3;
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* shutdown(how): true; or nil, message, code. */
+static int conn_shutdown(lua_State *L)
+{
+    static const char *const names[] = { "read", "write", "both", NULL };
+    struct ls_conn *conn = check_raw(L);
+    int how = luaL_checkoption(L, 2, "both", names); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
+    return result(L, conn->wire.fd < 0 ? -ENOTCONN : ls_sys_shutdown(conn->wire.fd, how));
+}
+
+/* A second descriptor of the same connection, with no bytes read ahead. */
+static int conn_dup(lua_State *L)
+{
+    struct ls_conn *conn = check_raw(L);
+    struct ls_conn *twin = ls_conn_push(L);
+    int fd = conn->wire.fd < 0 ? -EBADF : ls_sys_dup(conn->wire.fd);
+    if (fd < 0)
+        return result(L, fd);
+    ls_sys_fcntl(fd, F_SETFD, FD_CLOEXEC); /* programs that handlers start do not get it */
+    ls_wire_init(&twin->wire, fd, true);
+    twin->peer = conn->peer;
+    return 1;
+}
+
+/* The client's own descriptor is the driver's to close: until then, the client sees the end of input. */
+static int conn_close(lua_State *L)
+{
+    struct ls_conn *conn = check_raw(L);
+    if (!conn->wire.owned && conn->wire.fd >= 0)
+        ls_sys_shutdown(conn->wire.fd, SHUT_WR);
+    ls_wire_close(&conn->wire);
+    return 0;
+}
+
+static int conn_collect(lua_State *L)
+{
+    struct ls_conn *conn = check_raw(L);
+    ls_wire_close(&conn->wire);
+    return 0;
+}
+
+static int conn_tostring(lua_State *L)
+{
+    const struct ls_conn *conn = ls_conn_check(L, 1);
+    lua_pushfstring(L, "connection (%s:%d)", conn->peer.ip, (int)conn->peer.port);
+    return 1;
+}
+
+static const char methods_key = 0;
+
+void ls_conn_methods(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key);
+}
+
+void ls_conn_open(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        { "fd", conn_fd },   { "peer", conn_peer },   { "shutdown", conn_shutdown },
+        { "dup", conn_dup }, { "close", conn_close }, { NULL, NULL }
+    };
+    static const luaL_Reg meta[] = { { "__gc", conn_collect },
+                                     { "__close", conn_collect },
+                                     { "__tostring", conn_tostring },
+                                     { NULL, NULL } };
+    luaL_newmetatable(L, LS_CONN);
+    luaL_setfuncs(L, meta, 0);
+    luaL_newlib(L, methods);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+/* send_timeout(), live_timeout(): of the request at hand, in µs. */
+static int core_send_timeout(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)ls_lua_of(L)->current->limits.send_timeout);
+    return 1;
+}
+
+static int core_live_timeout(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)ls_lua_of(L)->current->limits.live_timeout);
+    return 1;
+}
+
+void ls_conn_core(lua_State *L)
+{
+    static const luaL_Reg functions[] = { { "try", core_try },
+                                          { "write", core_write },
+                                          { "send_timeout", core_send_timeout },
+                                          { "live_timeout", core_live_timeout },
+                                          { NULL, NULL } };
+    luaL_setfuncs(L, functions, 0);
+}

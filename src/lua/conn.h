@@ -1,0 +1,50 @@
+/* A connection in the hands of a handler: the client's own, of app:tcp, or one that it has made itself. What
+ * is here never waits; the methods of live.lua do, with core.wait between two tries. */
+#ifndef LS_LUA_CONN_H
+#define LS_LUA_CONN_H
+
+#include "exchange/wire.h"
+#include "lua/state.h"
+
+struct ls_call;
+
+#define LS_CONN "luaserve connection"
+
+struct ls_conn {
+    struct ls_wire wire;
+    struct ls_engine *e;  /* of whose client it is; NULL: it is no client's */
+    struct ls_buffer out; /* not written yet: of WebSockets alone */
+    uint64_t due; /* µs: when it wants to be looked at, even if nothing happens; 0: never */
+    struct ls_peer peer;
+};
+
+/* Pushes a new connection; it is closed already until its wire is set. */
+struct ls_conn *ls_conn_push(lua_State *L);
+
+/* The one at `index`, WebSockets too; raises when it is none. */
+struct ls_conn *ls_conn_check(lua_State *L, int index);
+struct ls_conn *ls_conn_test(lua_State *L, int index); /* NULL: it is none */
+
+/* Pushes the client's own, for call->conn. */
+void ls_conn_push_client(lua_State *L, struct ls_engine *e);
+
+/* The call is over: what Lua still holds of it is closed. */
+void ls_conn_forget(struct ls_call *call);
+
+/* nil, message, code ("ECONNRESET") for a -errno. For the client's own connection: it has gone. */
+int ls_conn_broken(lua_State *L, struct ls_conn *conn, int err);
+
+/* Writes what stands in `out`. True: all of it is written. */
+bool ls_conn_flush(lua_State *L, struct ls_conn *conn);
+
+void ls_conn_open(lua_State *L); /* the type; its methods are in the table of ls_conn_methods */
+void ls_conn_methods(lua_State *L);
+void ls_conn_core(lua_State *L); /* adds the functions for live.lua to the table on top */
+
+/* core.wait, which stands in events.c. */
+void ls_events_core(lua_State *L);
+
+/* app.sleep where the client may leave meanwhile, or a heartbeat is due. */
+int ls_events_sleep(lua_State *L, uint64_t until);
+
+#endif
