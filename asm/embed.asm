@@ -22,3 +22,4 @@ section .rodata
     EMBED ls_dev_source, "src/lua/dev.lua"
     EMBED ls_auth_source, "src/lua/auth.lua"
     EMBED ls_live_source, "src/lua/live.lua"
+    EMBED ls_sockets_source, "src/lua/sockets.lua"

@@ -12,11 +12,8 @@ struct ls_wire {
     int failed;          /* -errno: the connection broke; 0 */
     struct ls_buffer in; /* what has come; up to `used` it is used up */
     size_t used;
+    size_t room; /* bytes that are read at once: more where more comes */
 };
-
-enum {
-    LS_WIRE_MOST = 256 << 10
-}; /* bytes that are read ahead of their use, when nobody asks for more */
 
 void ls_wire_init(struct ls_wire *w, int fd, bool owned);
 void ls_wire_close(struct ls_wire *w); /* frees everything */
@@ -28,9 +25,9 @@ static inline struct ls_slice ls_wire_there(const struct ls_wire *w) /* not used
 
 void ls_wire_use(struct ls_wire *w, size_t len);
 
-/* Takes in what has come, at most about `room` bytes. > 0: so many; 0: the end of input, now or before;
+/* Takes in what has come, a piece of it. > 0: so many; 0: the end of input, now or before;
  * -EAGAIN: nothing now; -errno: the connection broke, now or before. */
-long ls_wire_fill(struct ls_wire *w, size_t room);
+long ls_wire_fill(struct ls_wire *w);
 
 /* Hands bytes to the kernel: how many; -EAGAIN: none now; -errno. */
 long ls_wire_send(struct ls_wire *w, struct ls_slice bytes);

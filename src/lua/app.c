@@ -13,6 +13,7 @@
 #include "lua/request.h"
 #include "lua/routes.h"
 #include "lua/secret.h"
+#include "lua/socket.h"
 #include "lua/templates.h"
 #include "lua/wait.h"
 
@@ -20,7 +21,7 @@
 #define PARTS(X)                                                                                   \
     X(app)                                                                                         \
     X(check)                                                                                       \
-    X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live)
+    X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -182,8 +183,11 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_reply_core(L);
     ls_conn_core(L);
     ls_events_core(L);
+    ls_socket_core(L);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");
+    ls_socket_methods(L);
+    lua_setfield(L, -2, "ws");
     ls_request_methods(L);
     lua_setfield(L, -2, "request");
     ls_reply_methods(L);

@@ -21,7 +21,7 @@ part("forms", core, check, app)
 part("answers", core, check, app, check_dot, part("views", core))
 if core.dev then part("dev", core) end
 part("auth", core, check, app, check_dot)
-part("live", core, check, routes)
+part("sockets", core, check, routes, part("live", core, check, routes))
 routes.open(app)
 
 function app.escape(text)

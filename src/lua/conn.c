@@ -9,7 +9,7 @@
 #include "os/sys.h"
 
 enum {
-    SOME = 64 << 10,      /* bytes read at once */
+    OUT_KEPT = 4 << 10,   /* bytes of memory that an empty output keeps */
     LINE_MOST = 1 << 20,  /* bytes of a line */
     READ_MOST = 256 << 20 /* bytes of one read; limits.memory is there before, as a rule */
 };
@@ -35,16 +35,20 @@ static const char *text_of(int err)
     }
 }
 
-int ls_conn_broken(lua_State *L, struct ls_conn *conn, int err)
+int ls_conn_failed(lua_State *L, int err)
 {
     if (err == -ENOMEM)
         return luaL_error(L, "not enough memory");
-    if (conn->e)
-        ls_engine_gone(conn->e);
     luaL_pushfail(L);
     lua_pushstring(L, text_of(err));
     lua_pushstring(L, code_of(err));
     return 3;
+}
+
+int ls_conn_gone(lua_State *L, struct ls_conn *conn)
+{
+    ls_engine_gone(conn->e);
+    return luaL_error(L, "the client has gone");
 }
 
 /* ---- which one ---- */
@@ -120,7 +124,7 @@ static int give_rest(lua_State *L, struct ls_conn *conn)
         return give(L, conn, there.len, there.len);
     lua_pushboolean(L, 1);
     if (conn->wire.failed)
-        return 1 + ls_conn_broken(L, conn, conn->wire.failed);
+        return 1 + ls_conn_failed(L, conn->wire.failed);
     lua_pushnil(L);
     return 2;
 }
@@ -186,9 +190,7 @@ static int core_try(lua_State *L)
         int results = give_wanted(L, conn, wanted, count);
         if (results > 0)
             return results;
-        size_t have = ls_wire_there(&conn->wire).len;
-        size_t room = count > have + SOME ? count - have : SOME;
-        long got = ls_wire_fill(&conn->wire, room < LS_WIRE_MOST ? room : LS_WIRE_MOST);
+        long got = ls_wire_fill(&conn->wire);
         check_memory(L, conn);
         if (got == -EAGAIN) {
             lua_pushboolean(L, 0);
@@ -215,31 +217,28 @@ static int core_write(lua_State *L)
         if (sent == -EAGAIN)
             break;
         if (sent < 0)
-            return ls_conn_broken(L, conn, (int)sent);
+            return conn->e ? ls_conn_gone(L, conn) : ls_conn_failed(L, (int)sent);
         from += (size_t)sent;
     }
     lua_pushinteger(L, (lua_Integer)from + 1);
     return 1;
 }
 
-bool ls_conn_flush(lua_State *L, struct ls_conn *conn)
+int ls_conn_flush(struct ls_conn *conn)
 {
-    while (conn->out.len > 0) {
-        long sent = ls_wire_send(&conn->wire, (struct ls_slice) { conn->out.at, conn->out.len });
+    while (conn->sent < conn->out.len) {
+        struct ls_slice rest = { conn->out.at + conn->sent, conn->out.len - conn->sent };
+        long sent = ls_wire_send(&conn->wire, rest);
         if (sent == -EAGAIN)
-            return false;
-        if (sent < 0) {
-            ls_buffer_clear(&conn->out);
-            conn->wire.failed = (int)sent;
-            if (conn->e)
-                ls_engine_gone(conn->e);
-            return true;
-        }
-        ls_buffer_drop(&conn->out, (size_t)sent);
+            return 0;
+        if (sent < 0)
+            return (int)sent;
+        conn->sent += (size_t)sent;
     }
-    (void)L;
-    ls_buffer_slim(&conn->out, SOME);
-    return true;
+    conn->sent = 0;
+    ls_buffer_clear(&conn->out);
+    ls_buffer_slim(&conn->out, OUT_KEPT);
+    return 1;
 }
 
 /* ---- the rest ---- */
@@ -264,8 +263,7 @@ static int conn_peer(lua_State *L)
 static int result(lua_State *L, int err)
 {
     if (err < 0)
-        return luaL_pushfail(L), lua_pushstring(L, text_of(err)), lua_pushstring(L, code_of(err)),
-               3;
+        return ls_conn_failed(L, err);
     lua_pushboolean(L, 1);
     return 1;
 }

@@ -13,7 +13,8 @@ struct ls_call;
 struct ls_conn {
     struct ls_wire wire;
     struct ls_engine *e;  /* of whose client it is; NULL: it is no client's */
-    struct ls_buffer out; /* not written yet: of WebSockets alone */
+    struct ls_buffer out; /* to be written, but for the first `sent` bytes: of WebSockets alone */
+    size_t sent;
     uint64_t due; /* µs: when it wants to be looked at, even if nothing happens; 0: never */
     struct ls_peer peer;
 };
@@ -31,11 +32,14 @@ void ls_conn_push_client(lua_State *L, struct ls_engine *e);
 /* The call is over: what Lua still holds of it is closed. */
 void ls_conn_forget(struct ls_call *call);
 
-/* nil, message, code ("ECONNRESET") for a -errno. For the client's own connection: it has gone. */
-int ls_conn_broken(lua_State *L, struct ls_conn *conn, int err);
+/* nil, message, code ("ECONNRESET") for a -errno. */
+int ls_conn_failed(lua_State *L, int err);
 
-/* Writes what stands in `out`. True: all of it is written. */
-bool ls_conn_flush(lua_State *L, struct ls_conn *conn);
+/* Writes what stands in `out`. 1: all of it is written; 0: not yet; -errno. */
+int ls_conn_flush(struct ls_conn *conn);
+
+/* Raises: the client has gone, which ends its handler without a word in the log. */
+int ls_conn_gone(lua_State *L, struct ls_conn *conn);
 
 void ls_conn_open(lua_State *L); /* the type; its methods are in the table of ls_conn_methods */
 void ls_conn_methods(lua_State *L);

@@ -146,6 +146,14 @@ static int request_read(lua_State *L)
     return ls_content_read(L, &piece);
 }
 
+/* has_body(): is there any, read or not? */
+static int core_has_body(lua_State *L)
+{
+    const struct ls_engine *e = engine_of(L);
+    lua_pushboolean(L, !e->body.done || e->body.taken > 0);
+    return 1;
+}
+
 /* form_most(): bytes that a form which is held in memory may have. */
 static int core_form_most(lua_State *L)
 {
@@ -169,6 +177,7 @@ void ls_content_core(lua_State *L)
 {
     static const luaL_Reg functions[] = { { "form_pairs", core_form_pairs },
                                           { "form_most", core_form_most },
+                                          { "has_body", core_has_body },
                                           { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
 }

@@ -122,6 +122,13 @@ static int core_wait_out(lua_State *L)
     return begin(L, POLLOUT);
 }
 
+/* stops(): does the server stop? */
+static int core_stops(lua_State *L)
+{
+    lua_pushboolean(L, ls_site_stops(ls_lua_of(L)->current->site));
+    return 1;
+}
+
 /* now(): µs. */
 static int core_now(lua_State *L)
 {
@@ -155,7 +162,7 @@ int ls_events_sleep(lua_State *L, uint64_t until)
 void ls_events_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "wait", core_wait }, { "wait_out", core_wait_out }, { "now", core_now }, { NULL, NULL }
+        { "wait", core_wait }, { "wait_out", core_wait_out }, { "now", core_now }, { "stops", core_stops }, { NULL, NULL }
     };
     luaL_setfuncs(L, functions, 0);
 }

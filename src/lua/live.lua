@@ -130,18 +130,20 @@ conn.events = M.events
 -- Services -----------------------------------------------------------------------------------------
 
 --- app:tcp(address[, options], function(conn) … end): whoever connects to that address is the handler's.
-routes.add_method("tcp", function(_, address, options, handler)
+function routes.methods.tcp(self, address, options, handler)
+  routes.scope_of(self, "tcp")
   if handler == nil then options, handler = {}, options end
   if type(address) ~= "string" then
-    fail(2, 'app:tcp: expected an address such as "127.0.0.1:55555", found %s', described(address))
+    fail(1, 'app:tcp: expected an address such as "127.0.0.1:55555", found %s', described(address))
   elseif type(options) ~= "table" then
-    fail(2, "app:tcp: expected a table of options, found %s", described(options))
+    fail(1, "app:tcp: expected a table of options, found %s", described(options))
   elseif type(handler) ~= "function" then
-    fail(2, "app:tcp: expected a function that is given the connection, found %s", described(handler))
+    fail(1, "app:tcp: expected a function that is given the connection, found %s", described(handler))
   end
-  local limits = routes.read_options(3, options, "app:tcp")
+  local limits = routes.read_options(1, options, "app:tcp")
   limits.name = nil
-  core.service { address = address, handler = handler, where = check.where(3), limits = limits }
-end)
+  core.service { address = address, handler = handler, where = check.where(2), limits = limits }
+  return self
+end
 
 return M

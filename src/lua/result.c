@@ -5,9 +5,11 @@
 
 #include "exchange/dispatch.h"
 #include "exchange/disposition.h"
+#include "exchange/live.h"
 #include "exchange/representation.h"
 #include "http/chars.h"
 #include "lua/app.h"
+#include "lua/conn.h"
 #include "lua/held.h"
 #include "lua/json.h"
 #include "lua/reply.h"
@@ -292,7 +294,10 @@ static void end_stream(lua_State *L, struct ls_engine *e, int first)
     if (!lua_isnoneornil(L, first))
         luaL_error(L, "returned a %s, although it had written its response",
                    luaL_typename(L, first));
-    if (ls_answer_end(e) < 0)
+    struct ls_call *call = e->handler;
+    if (e->live == LS_LIVE_UPGRADED)
+        ls_live_end(e, call->conn->wire.eof);
+    else if (ls_answer_end(e) < 0)
         luaL_error(L, "not enough memory");
 }
 

@@ -256,16 +256,7 @@ function methods:error(status, handler)
   return self
 end
 
---- Another method of the app, of groups and of hosts: function(scope, self, …), called by the one that
---- the user calls.
-function M.add_method(name, method)
-  methods[name] = function(self, ...)
-    method(scope_of(self, name), ...)
-    return self
-  end
-end
-
-M.add = add
+M.methods, M.scope_of, M.add = methods, scope_of, add -- for what other files register
 
 --- The table that scripts hold as `app` becomes the outermost scope.
 function M.open(app)

@@ -11,6 +11,7 @@
 #include "lua/interrupt.h"
 #include "lua/request.h"
 #include "lua/scripts.h"
+#include "lua/socket.h"
 #include "lua/stdlib.h"
 
 /* When the next cycle begins, in percent of what the last one left; Lua's own is 200. Lua's text
@@ -49,6 +50,7 @@ static int load_all(lua_State *L)
     ls_held_open(L);
     ls_request_open(L);
     ls_conn_open(L);
+    ls_socket_open(L);
     ls_app_open(L, l->options);
     if (l->options->scripts)
         ls_scripts_run(L, l->options->scripts);
