@@ -184,6 +184,14 @@ return {
     -- requests_per_client = 100000,
   },
 
+  -- Messages between all processes (app.channel).
+  channels = {
+    -- Bytes of a channel's newest messages, "4K" to "64M", that are kept for subscribers who are slow: who is
+    -- further behind misses the oldest, and is told how many. A message has a quarter of it at most.
+    -- Fixed until the next start.
+    -- queue = "256K",
+  },
+
   -- What handlers may not ask the kernel for, each in its worker; scripts may it while they load. What is
   -- forbidden fails: nil, message, 1 (EPERM). docs/isolation.md says what it does not cover.
   sandbox = {

@@ -23,3 +23,4 @@ section .rodata
     EMBED ls_auth_source, "src/lua/auth.lua"
     EMBED ls_live_source, "src/lua/live.lua"
     EMBED ls_sockets_source, "src/lua/sockets.lua"
+    EMBED ls_channels_source, "src/lua/channels.lua"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lua/channels.h"
 #include "lua/conn.h"
 #include "lua/content.h"
 #include "lua/held.h"
@@ -21,7 +22,7 @@
 #define PARTS(X)                                                                                   \
     X(app)                                                                                         \
     X(check)                                                                                       \
-    X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets)
+    X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) X(channels)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -184,6 +185,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_conn_core(L);
     ls_events_core(L);
     ls_socket_core(L);
+    ls_channels_core(L);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");
     ls_socket_methods(L);

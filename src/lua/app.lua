@@ -21,7 +21,9 @@ part("forms", core, check, app)
 part("answers", core, check, app, check_dot, part("views", core))
 if core.dev then part("dev", core) end
 part("auth", core, check, app, check_dot)
-part("sockets", core, check, routes, part("live", core, check, routes))
+local live = part("live", core, check, routes)
+part("sockets", core, check, routes, live)
+part("channels", core, check, app, check_dot, live)
 routes.open(app)
 
 function app.escape(text)

@@ -5,6 +5,7 @@
 
 #include "exchange/answer.h"
 #include "exchange/live.h"
+#include "lua/channels.h"
 #include "lua/conn.h"
 #include "lua/failure.h"
 #include "lua/interrupt.h"
@@ -158,6 +159,7 @@ static void over(struct ls_lua *lua, struct ls_engine *e)
     ls_buffer_free(&call->problem.message);
     ls_buffer_free(&call->problem.detail);
     ls_conn_forget(call);
+    ls_channels_forget(lua, e);
     call->beat = call->beat_at = 0;
     if (ls_interrupt_over(lua, call->thread))
         leave_thread(lua, call);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lua/app.h"
+#include "lua/channels.h"
 #include "lua/conn.h"
 #include "lua/held.h"
 #include "lua/interrupt.h"
@@ -49,6 +50,7 @@ static int load_all(lua_State *L)
     ls_stdlib_open(L);
     ls_held_open(L);
     ls_request_open(L);
+    ls_channels_open(L);
     ls_conn_open(L);
     ls_socket_open(L);
     ls_app_open(L, l->options);
@@ -136,6 +138,20 @@ void ls_lua_settle(struct ls_lua *lua, uint64_t memory)
     uint64_t percent = 100 + memory / 2 / (lua->heap.used / 100 + 1);
     lua_gc(lua->L, LUA_GCINC, percent < FIRST_PAUSE ? (int)percent : FIRST_PAUSE, 0, 0);
     lua_gc(lua->L, LUA_GCCOLLECT); /* what the first one finalized */
+}
+
+void ls_lua_join(struct ls_lua *lua, const struct ls_commons *commons, uint32_t number,
+                 struct ls_bell *bell)
+{
+    lua->commons = commons;
+    lua->number = number;
+    lua->bell = bell;
+}
+
+void ls_lua_listen(struct ls_lua *lua)
+{
+    if (lua->hub)
+        ls_hub_listen(lua->hub);
 }
 
 void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void *ctx)

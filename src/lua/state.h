@@ -7,6 +7,7 @@
 #include <lua.h>
 #include <signal.h>
 
+#include "exchange/commons.h"
 #include "exchange/engine.h"
 
 /* Why a handler is interrupted. */
@@ -64,6 +65,10 @@ struct ls_lua {
     int provided[LS_PROVIDED]; /* registry references of functions; LUA_NOREF: there is none */
     const struct ls_log *log;
     const struct ls_secrets *secrets;
+    const struct ls_commons *commons; /* NULL: nothing is served yet */
+    uint32_t number;                  /* of this process among those that share them */
+    struct ls_bell *bell;             /* by which it can be woken */
+    struct ls_hub *hub;               /* its subscriptions; NULL: it has had none */
     bool dev, alone;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
     struct ls_engine *current;           /* whose handler runs; NULL: none */
@@ -90,6 +95,12 @@ void ls_lua_settle(struct ls_lua *lua, uint64_t memory);
 /* In a worker: new random numbers; what the heap has now is what the scripts took. `quit`: see struct
  * ls_lua. */
 void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void *ctx);
+
+/* The same: what it shares with others, its number there, and its bell. */
+void ls_lua_join(struct ls_lua *lua, const struct ls_commons *commons, uint32_t number,
+                 struct ls_bell *bell);
+
+void ls_lua_listen(struct ls_lua *lua); /* it was rung: handlers that wait for messages are told */
 
 /* From now on the heap may hold `memory` bytes beside what the scripts took. Collects first when it
  * holds half of that. */

@@ -1,5 +1,6 @@
 #include "os/bell.h"
 
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 
 #include "os/sys.h"
@@ -36,6 +37,8 @@ void ls_bell_silence(const struct ls_bell *bell)
     uint64_t rings;
     if (bell->fd >= 0)
         ls_sys_read(bell->fd, &rings, sizeof rings);
+    if (bell->rung)
+        atomic_store(bell->rung, 0);
 }
 
 void ls_bell_ring(int pid, struct ls_bell *bell)

@@ -65,7 +65,7 @@ static uint32_t slots(const struct ls_config *c)
 
 static int open_fork(struct luaserve *s)
 {
-    int err = ls_clients_init(&s->clients, s->shared->count, s->shared->slots);
+    int err = ls_clients_init(&s->clients, s->shared->seconds, s->shared->slots);
     if (err == 0)
         err = ls_census_init(&s->census, s->clients.max);
     ls_budgets_measure(s);

@@ -202,6 +202,7 @@ static void ended(struct luaserve *s, int pid, const struct ls_death *death)
     if (!well && is_current(s, p))
         delay_next(s, atomic_load(&s->shared->slots[index].word) == 0);
     ls_pool_clear(s->pool.shared, (uint32_t)index);
+    ls_commons_recover(&s->shared->commons, (uint32_t)index + 1);
     *p = (struct ls_pool_place) { .pid = 0 };
 }
 

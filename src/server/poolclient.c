@@ -143,6 +143,14 @@ static int met_by_waiting(struct ls_poolworker *w, struct ls_member *m, struct l
     return ready < 0 ? ready : -EAGAIN;
 }
 
+/* Others may be meant too. */
+static int block_events(struct ls_poolworker *w, const struct ls_engine *e)
+{
+    int err = ls_pause_events(e, w->lua, &w->bell);
+    ls_lua_listen(w->lua);
+    return err;
+}
+
 /* For calls that cannot be left, since they stand in a coroutine of the user's own: the worker waits for
  * this client alone. Output is written whole. */
 static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need *need)
@@ -153,7 +161,7 @@ static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need 
     int err = 0;
     seat->need = *need;
     if (need->kind == LS_NEED_EVENTS)
-        return ls_pause_events(e, w->lua, &w->bell);
+        return block_events(w, e);
     for (bool met = false; !met && err == 0;) {
         err = meet(w, m, seat);
         if (err == -EAGAIN)
@@ -235,7 +243,8 @@ void ls_poolclient_close(struct ls_poolworker *w, uint32_t index)
 
 static int watch(struct luaserve *s, struct ls_member *m, uint32_t index)
 {
-    bool out = m->watched_out || (m->seat && m->seat->need.kind == LS_NEED_OUTPUT);
+    bool out = m->watched_out || (m->seat && (m->seat->need.kind == LS_NEED_OUTPUT ||
+                                              ls_poolevents_writes(m->seat, m->fd)));
     struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET | (out ? EPOLLOUT : 0),
                              .data.u64 = (uint64_t)index << 32 | LS_ABOUT_CLIENT };
     if (m->watched && out == m->watched_out)

@@ -27,6 +27,15 @@ void ls_poolevents_begin(struct ls_poolworker *w, struct ls_seat *seat)
     }
 }
 
+bool ls_poolevents_writes(const struct ls_seat *seat, int fd)
+{
+    const struct ls_events *events = seat->need.events;
+    for (uint32_t i = 0; seat->need.kind == LS_NEED_EVENTS && i < events->count; i++)
+        if (events->all[i].fd == fd && (events->all[i].events & POLLOUT))
+            return true;
+    return false;
+}
+
 /* The others are asked: whoever comes here has been told that there is something, or has just begun. */
 static bool ask_others(struct ls_events *events, int client)
 {

@@ -6,6 +6,7 @@
 
 /* The handler begins to wait: it has just found that the sockets which it names have no more to say. */
 void ls_poolevents_begin(struct ls_poolworker *w, struct ls_seat *seat);
+bool ls_poolevents_writes(const struct ls_seat *seat, int fd); /* and wants to write there */
 /* Has one of the events come? Fills in which. */
 bool ls_poolevents_ready(struct ls_poolworker *w, struct ls_seat *seat);
 void ls_poolevents_watch(struct ls_poolworker *w, struct ls_seat *seat); /* nothing has, so far */

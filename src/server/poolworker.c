@@ -213,6 +213,7 @@ static void handle(struct ls_poolworker *w, const struct epoll_event *e)
         break;
     case LS_ABOUT_BELL:
         ls_bell_silence(&w->bell);
+        ls_lua_listen(w->lua);
         break;
     default:
         ls_poolhouse_make_room(w); /* the bell; whether we are to go is looked at every time */
@@ -256,6 +257,7 @@ static int prepare(struct ls_poolworker *w)
     if (!w->crash_stack || w->last_words[0].failed || w->last_words[1].failed)
         return -ENOMEM;
     ls_lua_serve(w->lua, NULL, NULL);
+    ls_lua_join(w->lua, &s->shared->commons, ls_shared_number(s->shared, w->slot), &w->bell);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_crash_last_words(w->crash_stack, say_last_words, w);
     w->crash = &w->slot->crash;

@@ -121,6 +121,9 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
     INTEGER("limits.requests_per_client", limits.requests_per_client, "100000", 1, 1000000000,
             "requests on one connection, which is closed then"),
 
+    SIZE("channels.queue", channels.queue, "256K", 4096, M(64),
+         "of a channel's messages that are kept for those who are slow"),
+
     { .name = "sandbox.processes", .kind = LS_KEY_BOOLEAN, .offset = AT(sandbox.processes),
       .fallback = "true", .about = "handlers may start programs" },
     { .name = "sandbox.connect", .kind = LS_KEY_BOOLEAN, .offset = AT(sandbox.connect),

@@ -5,25 +5,50 @@
 
 #include "os/sys.h"
 
-static size_t size_of(uint32_t slots)
+/* The parts of the mapping, one after the other; most of it is never touched, and then is no memory. */
+struct layout {
+    size_t kin, channels, end; /* bytes from the beginning */
+};
+
+enum { PAGE = 4096 };
+
+static size_t pages(size_t size)
 {
-    return sizeof(struct ls_shared) + slots * sizeof(struct ls_slot);
+    return (size + PAGE - 1) / PAGE * PAGE;
 }
 
-int ls_shared_map(struct ls_shared **shared, uint32_t slots)
+static struct layout lay_out(uint32_t processes, size_t ring)
 {
-    void *at = ls_sys_mmap(NULL, size_of(slots), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                           -1, 0);
+    struct layout l;
+    l.kin = pages(sizeof(struct ls_shared) + processes * sizeof(struct ls_slot));
+    l.channels = l.kin + pages(processes * sizeof(struct ls_kin));
+    l.end = l.channels + pages(ls_channels_size(processes, ring));
+    return l;
+}
+
+int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes)
+{
+    uint32_t processes = sizes->workers + sizes->seconds + LS_SCHEDULES;
+    struct layout l = lay_out(processes, sizes->ring);
+    char *at = ls_sys_mmap(NULL, l.end, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int err = ls_sys_bad(at);
-    *shared = err < 0 ? NULL : at;
-    if (err == 0)
-        (*shared)->count = slots;
-    return err;
+    *shared = err < 0 ? NULL : (struct ls_shared *)at;
+    if (err < 0)
+        return err;
+    (*shared)->count = processes;
+    (*shared)->seconds = sizes->workers;
+    (*shared)->schedules = sizes->workers + sizes->seconds;
+    (*shared)->commons = (struct ls_commons) { (struct ls_kin *)(at + l.kin), processes,
+                                               (struct ls_channels *)(at + l.channels) };
+    (*shared)->size = l.end;
+    ls_channels_init((*shared)->commons.channels, processes, sizes->ring);
+    return 0;
 }
 
 void ls_shared_unmap(struct ls_shared **shared)
 {
     if (*shared)
-        ls_sys_munmap(*shared, size_of((*shared)->count));
+        ls_sys_munmap(*shared, (*shared)->size);
     *shared = NULL;
 }

@@ -1,19 +1,39 @@
-/* What the supervisor and all its workers see, in memory that they share. */
+/* What the supervisor and all its workers see, in memory that they share.
+ *
+ * A process has a slot, and the number that is one more than the slot's index (exchange/kin.h): clients, or
+ * in mode "pool" the places of workers, come first; then second processes of a client; then schedules. */
 #ifndef LS_SERVER_SHARED_H
 #define LS_SERVER_SHARED_H
 
+#include "exchange/commons.h"
 #include "exchange/slot.h"
+
+enum { LS_SCHEDULES = 32 };
 
 struct ls_shared {
     _Atomic uint32_t tls_told;    /* see struct ls_site */
     _Atomic uint32_t secret_told; /* the same */
     _Atomic uint32_t newest;      /* generation; 0: the server stops */
     _Atomic uint32_t log_age;     /* counts how often the log was to be opened again */
+    struct ls_commons commons;    /* which is not changed any more */
+    uint32_t seconds, schedules;  /* index of the first slot of these */
+    size_t size;                  /* bytes of it all */
     uint32_t count;               /* of slots */
     struct ls_slot slots[];
 };
 
-int ls_shared_map(struct ls_shared **shared, uint32_t slots); /* 0 or -errno */
+struct ls_shared_sizes {
+    uint32_t workers; /* slots for clients, or for places of workers */
+    uint32_t seconds; /* for second processes */
+    size_t ring;      /* bytes of a channel */
+};
+
+int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes); /* 0 or -errno */
 void ls_shared_unmap(struct ls_shared **shared);
+
+static inline uint32_t ls_shared_number(const struct ls_shared *shared, const struct ls_slot *slot)
+{
+    return (uint32_t)(slot - shared->slots) + 1;
+}
 
 #endif

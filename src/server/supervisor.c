@@ -175,12 +175,21 @@ static int watch_signals(struct luaserve *s)
     return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->signals, &e);
 }
 
+static int map_shared(struct luaserve *s)
+{
+    const struct ls_config *c = &s->now->config;
+    const struct ls_shared_sizes sizes = { .workers = s->mode->slots(c),
+                                           .seconds = (uint32_t)c->processes.max_clients,
+                                           .ring = c->channels.queue & ~(size_t)63 };
+    return ls_shared_map(&s->shared, &sizes);
+}
+
 static int prepare(struct luaserve *s, uint64_t mask)
 {
     ls_process_raise_descriptors();
     int err = ls_fork_prepare(&s->fork);
     if (err == 0)
-        err = ls_shared_map(&s->shared, s->mode->slots(&s->now->config));
+        err = map_shared(s);
     if (err == 0)
         err = ls_generation_prepare(s->now);
     if (err == 0)

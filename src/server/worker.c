@@ -182,6 +182,7 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     w->crash = &slot->crash;
     w->word = atomic_load(&slot->word);
     ls_lua_serve(w->lua, quit, w);
+    ls_lua_join(w->lua, &s->shared->commons, ls_shared_number(s->shared, slot), &w->bell);
     ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
     ls_crash_watch(w->crash_stack);
     ls_confine_finish(s->now, slot);

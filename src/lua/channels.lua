@@ -1,0 +1,39 @@
+-- app.channel: messages between all processes. What waits stands here.
+local core, check, app, check_dot, live = ...
+
+local subscription = core.subscription
+
+--- The channel of that name: publish(value) and subscribe().
+function app.channel(name)
+  check_dot(name, "channel")
+  if type(name) ~= "string" or name == "" or #name > 200 then
+    check.fail(1, "app.channel: expected a name of 1 to 200 bytes, found %s", check.described(name))
+  end
+  return (core.channel(name))
+end
+
+local function try(self)
+  return core.try_message(self)
+end
+
+live.tries[subscription] = try
+
+local function receive(self, timeout)
+  local due = timeout and live.deadline(2, "subscription:receive", timeout, 0) or 0
+  while true do
+    local done, message, missed = core.try_message(self)
+    if done then return message, missed end
+    local went = core.wait(due, self)
+    if went == nil then return nil, live.STOPS, "ESHUTDOWN" end
+    if went == false then return nil, "timed out", "ETIMEDOUT" end
+  end
+end
+
+--- The next message, and how many were missed before it (nil: none); nil, "timed out", "ETIMEDOUT" when there
+--- is none in time.
+subscription.receive = receive
+
+--- for message, missed in room:messages() do … end
+function subscription.messages(self)
+  return function() return receive(self) end
+end
