@@ -24,3 +24,4 @@ section .rodata
     EMBED ls_live_source, "src/lua/live.lua"
     EMBED ls_sockets_source, "src/lua/sockets.lua"
     EMBED ls_channels_source, "src/lua/channels.lua"
+    EMBED ls_dial_source, "src/lua/dial.lua"

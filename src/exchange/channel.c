@@ -22,10 +22,11 @@ _Static_assert(sizeof(struct record) == GRAIN, "a record's head never wraps");
 struct channel {
     alignas(LINE) struct ls_lock lock; /* of who appends */
     _Atomic uint32_t generation;       /* 0: never used */
-    _Atomic uint64_t head, tail;       /* bytes since the beginning: behind the last message, and the first
+    _Atomic uint64_t head,
+        tail;                /* bytes since the beginning: behind the last message, and the first
                                           one that is there */
-    _Atomic uint64_t number;           /* of the last message; written under the lock */
-    uint32_t name_len;                 /* under the lock of the table, like the name */
+    _Atomic uint64_t number; /* of the last message; written under the lock */
+    uint32_t name_len;       /* under the lock of the table, like the name */
     char name[LS_CHANNEL_NAME];
 };
 

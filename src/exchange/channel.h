@@ -25,9 +25,9 @@ void ls_channels_init(struct ls_channels *c, uint32_t processes, size_t ring);
 struct ls_subscription {
     struct ls_subscription *next; /* of this process to this channel */
     uint32_t channel;
-    uint32_t generation; /* of what the channel's place is used for; 0: it is over */
-    uint64_t at;         /* bytes: where the next message begins */
-    uint64_t number;     /* of the next message */
+    uint32_t generation;           /* of what the channel's place is used for; 0: it is over */
+    uint64_t at;                   /* bytes: where the next message begins */
+    uint64_t number;               /* of the next message */
     struct ls_engine *e;           /* whose handler is to be told of messages */
     const struct ls_engine *owner; /* whose handler has subscribed */
 };
@@ -39,7 +39,7 @@ struct ls_hub {
     uint32_t number;    /* our own */
     struct ls_bell *bell;
     struct ls_subscription *local[LS_CHANNELS];
-    uint64_t heads[LS_CHANNELS]; /* up to where those have been told */
+    uint64_t heads[LS_CHANNELS];       /* up to where those have been told */
     uint32_t used[LS_CHANNELS], count; /* channels that have any */
 };
 
@@ -53,7 +53,7 @@ void ls_channel_unsubscribe(struct ls_hub *hub, struct ls_subscription *s);
 int ls_channel_next(struct ls_hub *hub, struct ls_subscription *s, struct ls_buffer *out,
                     uint32_t *kind, uint64_t *missed);
 
-struct ls_channel_place { /* where a name was found last: publishing to it again is quick */
+struct ls_channel_place {         /* where a name was found last: publishing to it again is quick */
     uint32_t channel, generation; /* generation 0: not yet */
 };
 

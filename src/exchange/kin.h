@@ -12,11 +12,11 @@
 
 struct ls_kin {
     alignas(64) struct ls_holder holder;
-    _Atomic int32_t pid;            /* to be rung; 0: it waits for nothing */
-    _Atomic uint32_t rung;          /* 1: it was, and has not looked since */
-    struct ls_bell *_Atomic bell;   /* as it is called there */
-    _Atomic uint32_t subscribes;    /* 1: it has, or had, subscriptions */
-    _Atomic uint32_t publishes;     /* 1 and more: it is about to wake who subscribes to that channel */
+    _Atomic int32_t pid;          /* to be rung; 0: it waits for nothing */
+    _Atomic uint32_t rung;        /* 1: it was, and has not looked since */
+    struct ls_bell *_Atomic bell; /* as it is called there */
+    _Atomic uint32_t subscribes;  /* 1: it has, or had, subscriptions */
+    _Atomic uint32_t publishes; /* 1 and more: it is about to wake who subscribes to that channel */
 };
 
 /* Rings that process, unless it was rung and has not looked yet. */

@@ -19,7 +19,7 @@ struct ls_lock {
 
 enum { LS_LOCK_HOLDERS = 1 << 20 }; /* numbers are from 1 to this less 1 */
 
-struct ls_holder { /* in shared memory: a process that may take locks */
+struct ls_holder {       /* in shared memory: a process that may take locks */
     _Atomic uint64_t at; /* which lock it takes, holds or gives back: any name that the owner of the
                             locks has for it; 0: none */
 };

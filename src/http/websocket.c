@@ -242,7 +242,8 @@ static int read_data(struct ls_ws_reader *r, char *bytes, size_t len, size_t *us
     *used += take;
     r->at += take;
     bool ended = r->at == r->size, last = ended && r->fin;
-    *event = (struct ls_ws_event) { .opcode = r->message, .payload = { piece, take }, .last = last };
+    *event =
+        (struct ls_ws_event) { .opcode = r->message, .payload = { piece, take }, .last = last };
     if (r->message == LS_WS_TEXT &&
         (!check_text(&r->text, piece, take) || (last && r->text.need > 0)))
         return -LS_WS_NOT_UTF8;

@@ -29,7 +29,13 @@ enum { /* status codes of a close frame (7.4.1), those that we say ourselves */
        LS_WS_FAILED = 1011
 };
 
-enum { LS_WS_CONTROL = 125, LS_WS_HEAD = 10, LS_WS_CLIENT_HEAD = 14, LS_WS_ACCEPT = 28, LS_WS_FRAGMENTS = 1 << 20 };
+enum {
+    LS_WS_CONTROL = 125,
+    LS_WS_HEAD = 10,
+    LS_WS_CLIENT_HEAD = 14,
+    LS_WS_ACCEPT = 28,
+    LS_WS_FRAGMENTS = 1 << 20
+};
 
 struct ls_ws_event {
     enum ls_ws_opcode opcode; /* of the message or of the control frame; never CONTINUATION */
@@ -89,6 +95,7 @@ void ls_ws_unmask(char *bytes, size_t len, const unsigned char mask[4], uint64_t
 
 /* Sec-WebSocket-Accept for a key (4.2.2). `key` must have been found sound: */
 void ls_ws_accept(struct ls_slice key, char accept[LS_WS_ACCEPT]);
-bool ls_ws_key_is_sound(struct ls_slice key); /* base64 of exactly 16 bytes: 24 characters, 22 and "==" */
+bool ls_ws_key_is_sound(
+    struct ls_slice key); /* base64 of exactly 16 bytes: 24 characters, 22 and "==" */
 
 #endif

@@ -22,7 +22,9 @@
 #define PARTS(X)                                                                                   \
     X(app)                                                                                         \
     X(check)                                                                                       \
-    X(routes) X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) X(channels)
+    X(routes)                                                                                      \
+    X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) \
+        X(channels) X(dial)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -185,6 +187,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_conn_core(L);
     ls_events_core(L);
     ls_socket_core(L);
+    ls_dial_core(L);
     ls_channels_core(L);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");

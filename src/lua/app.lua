@@ -24,6 +24,7 @@ part("auth", core, check, app, check_dot)
 local live = part("live", core, check, routes)
 part("sockets", core, check, routes, live)
 part("channels", core, check, app, check_dot, live)
+part("dial", core, check, app, check_dot, live)
 routes.open(app)
 
 function app.escape(text)

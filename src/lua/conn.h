@@ -45,6 +45,9 @@ void ls_conn_open(lua_State *L); /* the type; its methods are in the table of ls
 void ls_conn_methods(lua_State *L);
 void ls_conn_core(lua_State *L); /* adds the functions for live.lua to the table on top */
 
+/* core.resolve, core.dial, core.dialed, which stand in dial.c. */
+void ls_dial_core(lua_State *L);
+
 /* core.wait, which stands in events.c. */
 void ls_events_core(lua_State *L);
 

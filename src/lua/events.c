@@ -161,8 +161,10 @@ int ls_events_sleep(lua_State *L, uint64_t until)
 
 void ls_events_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        { "wait", core_wait }, { "wait_out", core_wait_out }, { "now", core_now }, { "stops", core_stops }, { NULL, NULL }
-    };
+    static const luaL_Reg functions[] = { { "wait", core_wait },
+                                          { "wait_out", core_wait_out },
+                                          { "now", core_now },
+                                          { "stops", core_stops },
+                                          { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
 }

@@ -15,8 +15,9 @@
 
 enum {
     PING_AFTER = 30000000, /* µs of silence, or half of what is allowed */
-    PONGS_MOST = 4 << 10,  /* bytes of output that waits: a client that reads nothing gets no more pongs */
-    KEPT = 4 << 10         /* bytes of memory that an empty message keeps */
+    PONGS_MOST =
+        4 << 10,   /* bytes of output that waits: a client that reads nothing gets no more pongs */
+    KEPT = 4 << 10 /* bytes of memory that an empty message keeps */
 };
 
 struct socket {
@@ -56,7 +57,8 @@ static void put_close(struct socket *s, uint16_t code, struct ls_slice reason)
         reason.len = 0;
     if (reason.len > 0)
         memcpy(payload + 2, reason.at, reason.len);
-    put(s, LS_WS_CLOSE, (struct ls_slice) { payload, code == LS_WS_NO_STATUS ? 0 : reason.len + 2 });
+    put(s, LS_WS_CLOSE,
+        (struct ls_slice) { payload, code == LS_WS_NO_STATUS ? 0 : reason.len + 2 });
 }
 
 static void end(struct socket *s, uint16_t code, struct ls_slice reason)
@@ -376,8 +378,9 @@ void ls_socket_open(lua_State *L)
 void ls_socket_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "ws_accept", core_ws_accept }, { "ws_begin", core_ws_begin }, { "ws_try", core_ws_try },
-        { "ws_send", core_ws_send },     { "ws_ping", core_ws_ping },   { "ws_close", core_ws_close },
+        { "ws_accept", core_ws_accept }, { "ws_begin", core_ws_begin },
+        { "ws_try", core_ws_try },       { "ws_send", core_ws_send },
+        { "ws_ping", core_ws_ping },     { "ws_close", core_ws_close },
         { "ws_flush", core_ws_flush },   { NULL, NULL }
     };
     luaL_setfuncs(L, functions, 0);

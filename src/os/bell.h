@@ -12,7 +12,8 @@ enum { LS_BELL_SIGNAL = SIGWINCH };
 
 struct ls_bell {
     int fd; /* an eventfd: readable once it was rung; -1: not open */
-    _Atomic uint32_t *rung; /* set to 0 when it is silenced, before anybody looks what it was for; NULL */
+    _Atomic uint32_t
+        *rung; /* set to 0 when it is silenced, before anybody looks what it was for; NULL */
 };
 
 /* From now on this process can be rung. 0 or -errno; an open bell stays. */

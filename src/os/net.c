@@ -239,18 +239,19 @@ int ls_net_adopt(int fd, struct ls_address *bound)
     return flags;
 }
 
+int ls_net_dialed(int fd)
+{
+    int cause = option_of(fd, SO_ERROR);
+    return cause < 0 ? cause : -cause;
+}
+
 /* Until a connect under way has succeeded: 0; or its -errno. */
 static int wait_connected(int fd, int timeout_ms)
 {
     struct pollfd poll = { .fd = fd, .events = POLLOUT };
     struct timespec most = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
     int ready = ls_sys_ppoll(&poll, 1, timeout_ms < 0 ? NULL : &most, NULL);
-    if (ready <= 0)
-        return ready == 0 ? -ETIMEDOUT : ready;
-    int cause = 0;
-    socklen_t len = sizeof cause;
-    int err = ls_sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &len);
-    return err < 0 ? err : -cause;
+    return ready > 0 ? ls_net_dialed(fd) : ready == 0 ? -ETIMEDOUT : ready;
 }
 
 static int make_blocking(int fd)
@@ -261,21 +262,67 @@ static int make_blocking(int fd)
     return ls_sys_fcntl(fd, F_SETFL, (unsigned long)(flags & ~O_NONBLOCK));
 }
 
+int ls_net_dial(const struct ls_address *to, const struct ls_address *from, int *fd)
+{
+    *fd = open_socket(to);
+    if (*fd < 0)
+        return *fd;
+    int err = from ? ls_sys_bind(*fd, &from->name.any, from->len) : 0;
+    if (err == 0)
+        err = ls_sys_connect(*fd, &to->name.any, to->len);
+    if (err == 0 || err == -EINPROGRESS)
+        return err;
+    ls_sys_close(*fd);
+    *fd = -1;
+    return err;
+}
+
 int ls_net_connect(const struct ls_address *to, const struct ls_address *from, int timeout_ms)
 {
-    int fd = open_socket(to);
-    if (fd < 0)
-        return fd;
-    int err = from ? ls_sys_bind(fd, &from->name.any, from->len) : 0;
-    if (err == 0)
-        err = ls_sys_connect(fd, &to->name.any, to->len);
+    int fd, err = ls_net_dial(to, from, &fd);
     if (err == -EINPROGRESS)
         err = wait_connected(fd, timeout_ms);
     if (err == 0)
         err = make_blocking(fd);
-    if (err < 0)
+    if (err < 0 && fd >= 0)
         ls_sys_close(fd);
     return err < 0 ? err : fd;
+}
+
+void ls_net_from(const struct ls_address *to, uint16_t port, struct ls_address *from)
+{
+    memset(from, 0, sizeof *from);
+    from->len = to->len;
+    from->name.any.sa_family = to->name.any.sa_family;
+    if (to->name.any.sa_family == AF_INET)
+        from->name.ip4.sin_port = ls_htons(port);
+    else
+        from->name.ip6.sin6_port = ls_htons(port);
+}
+
+const char *ls_net_why(int err)
+{
+    switch (err) {
+    case -ECONNREFUSED:
+        return "connection refused (nobody listens there)";
+    case -ENOENT:
+        return "there is no such address";
+    case -ETIMEDOUT:
+        return "timed out";
+    case -EADDRINUSE:
+        return "the local port is in use";
+    case -EADDRNOTAVAIL:
+        return "the local port was in use for the same address until a moment ago (it lingers for "
+               "a minute)";
+    case -EACCES:
+        return "no permission (local ports below 1024 need the privilege to bind them)";
+    case -EAGAIN:
+        return "the backlog there is full";
+    case -EPERM:
+        return "not permitted (sandbox.connect?)";
+    default:
+        return strerror(-err);
+    }
 }
 
 /* The kernel reports a Unix path of 108 bytes one longer than it has room for. */

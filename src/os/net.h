@@ -52,6 +52,16 @@ int ls_net_adopt(int fd, struct ls_address *bound);
  * full. `from` is bound with SO_REUSEADDR. */
 int ls_net_connect(const struct ls_address *to, const struct ls_address *from, int timeout_ms);
 
+/* The same, but never waits: *fd is the non-blocking socket. 0: it is connected; -EINPROGRESS: it will be, or
+ * not, once it can be written to, and ls_net_dialed says which (0 or -errno); otherwise -errno, and *fd is -1. */
+int ls_net_dial(const struct ls_address *to, const struct ls_address *from, int *fd);
+int ls_net_dialed(int fd);
+
+/* Any address of this machine of the same family (IPv4, IPv6), with that port: to connect from. */
+void ls_net_from(const struct ls_address *to, uint16_t port, struct ls_address *from);
+
+const char *ls_net_why(int err); /* such a call failed, for people */
+
 /* accept4, close-on-exec; `flags`: SOCK_NONBLOCK or 0. The descriptor or -errno (-EAGAIN: nobody is
  * waiting). */
 int ls_net_accept(int listener, struct ls_address *peer, int flags);

@@ -243,8 +243,9 @@ void ls_poolclient_close(struct ls_poolworker *w, uint32_t index)
 
 static int watch(struct luaserve *s, struct ls_member *m, uint32_t index)
 {
-    bool out = m->watched_out || (m->seat && (m->seat->need.kind == LS_NEED_OUTPUT ||
-                                              ls_poolevents_writes(m->seat, m->fd)));
+    bool out =
+        m->watched_out ||
+        (m->seat && (m->seat->need.kind == LS_NEED_OUTPUT || ls_poolevents_writes(m->seat, m->fd)));
     struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET | (out ? EPOLLOUT : 0),
                              .data.u64 = (uint64_t)index << 32 | LS_ABOUT_CLIENT };
     if (m->watched && out == m->watched_out)
