@@ -55,7 +55,7 @@ static void take_and_give(void *ctx)
 static void stop_inside(void *ctx)
 {
     take(*(uint32_t *)ctx);
-    raise(SIGSTOP);
+    ls_sys_kill(ls_sys_getpid(), SIGSTOP);
     give(*(uint32_t *)ctx);
 }
 
