@@ -18,6 +18,7 @@ struct ls_lock {
 };
 
 enum { LS_LOCK_HOLDERS = 1 << 20 }; /* numbers are from 1 to this less 1 */
+#define LS_LOCK_AWAITED 0x80000000u /* somebody may sleep until it is free */
 
 struct ls_holder {       /* in shared memory: a process that may take locks */
     _Atomic uint64_t at; /* which lock it takes, holds or gives back: any name that the owner of the
