@@ -29,7 +29,7 @@ mkdir -p "$build/bin" "$build/found"
 for target; do
   # shellcheck disable=SC2086 # lists of words
   clang $flags $sanitize -fsanitize=fuzzer -o "$build/bin/$target" "spec/fuzz/$target.c" \
-    "$build/libluaserve.a" -l:liblua5.4.a -l:libjansson.a -lm -Wl,-E
+    "$build/libluaserve.a" -l:liblua5.4.a -l:libjansson.a -l:libnettle.a -lm -Wl,-E
   rm -rf "$build/corpus/$target"
   lua5.4 spec/fuzz/corpus.lua unpack "$target" "$build/corpus/$target"
 done

@@ -153,12 +153,50 @@ static void refuses_torn_utf8(void)
     CHECK(!utf8("\xF0\x9F\x98(", 4));
 }
 
+/* The same pieces, split at each place, and the first byte that cannot be is the one refused. */
+static void checks_utf8_in_pieces(void)
+{
+    static const struct {
+        const char *text;
+        size_t sound; /* bytes that stand; one more is refused, if there is one */
+        uint8_t more; /* then missing */
+    } cases[] = {
+        { "", 0, 0 },
+        { "plain", 5, 0 },
+        { "a\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80z", 11, 0 },
+        { "0123456789abcdef\xE2\x82", 18, 1 },
+        { "0123456789abcdef\xF0", 17, 3 },
+        { "ab\x80", 2, 0 },
+        { "\xC1\xBF", 0, 0 },
+        { "\xE0\x9F\xBF", 1, 2 },
+        { "\xED\xA0\x80", 1, 2 },
+        { "\xF0\x8F\xBF\xBF", 1, 3 },
+        { "\xF4\x90\x80\x80", 1, 3 },
+        { "\xF5\x80\x80\x80", 0, 0 },
+        { "\xE2\x82(", 2, 1 },
+        { "\xF0\x9F\x98\xC3", 3, 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ls_slice text = ls_slice_of(cases[i].text);
+        for (size_t split = 0; split <= cases[i].sound; split++) {
+            struct ls_utf8 u = { 0 };
+            struct ls_slice rest = { text.at + split, cases[i].sound - split };
+            CHECK(ls_chars_utf8_next(&u, (struct ls_slice) { text.at, split }));
+            CHECK(ls_chars_utf8_next(&u, rest));
+            CHECK_INT(u.more, cases[i].more);
+            rest = ls_slice_from(text, cases[i].sound);
+            CHECK(rest.len == 0 || !ls_chars_utf8_next(&u, (struct ls_slice) { rest.at, 1 }));
+        }
+    }
+}
+
 static const struct unit_test tests[] = {
     { "knows the class of each byte", knows_the_classes },
     { "reads hexadecimal digits", reads_hex_digits },
     { "finds the first byte of another class, reading no further", finds_the_first_other_byte },
     { "knows well-formed UTF-8, code point by code point", knows_well_formed_utf8 },
     { "refuses torn UTF-8", refuses_torn_utf8 },
+    { "checks UTF-8 in pieces", checks_utf8_in_pieces },
 };
 
 UNIT_MAIN(tests)

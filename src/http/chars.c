@@ -110,48 +110,53 @@ size_t ls_chars_target(struct ls_slice text)
     return i;
 }
 
-/* Bytes of the sequence that `lead` begins; 0: it begins none. The second byte lies in
+/* Bytes behind `lead` in the sequence that it begins; 0: it begins none. The second byte lies in
  * [*low, *high]: that is where overlong forms, surrogates and what is over U+10FFFF drop out
  * (Unicode, table 3-7). */
-static size_t sequence(unsigned char lead, unsigned char *low, unsigned char *high)
+static uint8_t sequence(unsigned char lead, unsigned char *low, unsigned char *high)
 {
     *low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
     *high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
     if (lead >= 0xC2 && lead <= 0xDF)
-        return 2;
+        return 1;
     if (lead >= 0xE0 && lead <= 0xEF)
-        return 3;
-    return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+        return 2;
+    return lead >= 0xF0 && lead <= 0xF4 ? 3 : 0;
 }
 
-/* Bytes of the well-formed sequence at the front of `len` >= 1 bytes; 0 if there is none. */
-static size_t utf8_step(const unsigned char *at, size_t len)
+/* Where the first byte at or behind `i` stands that is not ASCII. */
+static size_t skip_ascii(struct ls_slice text, size_t i)
 {
-    unsigned char low, high;
-    if (at[0] < 0x80)
-        return 1;
-    size_t size = sequence(at[0], &low, &high);
-    if (size == 0 || size > len || at[1] < low || at[1] > high)
-        return 0;
-    for (size_t i = 2; i < size; i++)
-        if ((at[i] & 0xC0) != 0x80)
-            return 0;
-    return size;
+    while (text.len - i >= STEP && _mm_movemask_epi8(load(text.at + i)) == 0)
+        i += STEP;
+    while (i < text.len && (unsigned char)text.at[i] < 0x80)
+        i++;
+    return i;
+}
+
+bool ls_chars_utf8_next(struct ls_utf8 *u, struct ls_slice text)
+{
+    struct ls_utf8 now = *u; /* in registers */
+    for (size_t i = 0; i < text.len;) {
+        unsigned char byte = (unsigned char)text.at[i++];
+        if (now.more > 0) {
+            if (byte < now.low || byte > now.high)
+                return false;
+            now = (struct ls_utf8) { (uint8_t)(now.more - 1), 0x80, 0xBF };
+        } else if (byte >= 0x80) {
+            now.more = sequence(byte, &now.low, &now.high);
+            if (now.more == 0)
+                return false;
+        } else {
+            i = skip_ascii(text, i);
+        }
+    }
+    *u = now;
+    return true;
 }
 
 bool ls_chars_utf8(struct ls_slice text)
 {
-    const unsigned char *at = (const unsigned char *)text.at;
-    size_t i = 0;
-    while (i < text.len) {
-        if (text.len - i >= STEP && _mm_movemask_epi8(load(text.at + i)) == 0) {
-            i += STEP;
-            continue;
-        }
-        size_t size = utf8_step(at + i, text.len - i);
-        if (size == 0)
-            return false;
-        i += size;
-    }
-    return true;
+    struct ls_utf8 u = { 0 };
+    return ls_chars_utf8_next(&u, text) && u.more == 0;
 }

@@ -45,4 +45,12 @@ size_t ls_chars_value(struct ls_slice text);
 
 bool ls_chars_utf8(struct ls_slice text); /* well-formed: no overlong forms, no surrogates */
 
+struct ls_utf8 {             /* all zero to begin */
+    uint8_t more, low, high; /* bytes that the sequence at hand lacks; where the next must lie */
+};
+
+/* The same for a text that comes in pieces: false as soon as a byte cannot stand where it does, after
+ * which *u is of no use. The text may end where `more` is 0. */
+bool ls_chars_utf8_next(struct ls_utf8 *u, struct ls_slice text);
+
 #endif

@@ -1,12 +1,16 @@
 /* WebSocket framing (RFC 6455 4–7), without I/O and without memory of its own: what a server reads
  * and writes once the connection is upgraded. No extensions: a reserved bit is a fault.
  *
- *     while ((got = ls_ws_read(&reader, bytes, len, &used, &event)) != 0) { … bytes += used, len -= used }
+ *     while ((got = ls_ws_read(&reader, bytes, len, &used, &event)) > 0) {
+ *         …
+ *         bytes += used, len -= used;
+ *     }
  */
 #ifndef LS_HTTP_WEBSOCKET_H
 #define LS_HTTP_WEBSOCKET_H
 
 #include "base/slice.h"
+#include "http/chars.h"
 
 enum ls_ws_opcode {
     LS_WS_CONTINUATION = 0,
@@ -22,7 +26,7 @@ enum { /* status codes of a close frame (7.4.1), those that we say ourselves */
        LS_WS_GOING_AWAY = 1001,
        LS_WS_PROTOCOL = 1002,
        LS_WS_NO_STATUS = 1005, /* never sent: a close frame came without a code */
-       LS_WS_LOST = 1006,      /* never sent: the connection ended without a close frame */
+       LS_WS_LOST = 1006, /* the same: the connection ended without a close frame */
        LS_WS_NOT_UTF8 = 1007,
        LS_WS_POLICY = 1008,
        LS_WS_TOO_BIG = 1009,
@@ -30,11 +34,11 @@ enum { /* status codes of a close frame (7.4.1), those that we say ourselves */
 };
 
 enum {
-    LS_WS_CONTROL = 125,
-    LS_WS_HEAD = 10,
-    LS_WS_CLIENT_HEAD = 14,
-    LS_WS_ACCEPT = 28,
-    LS_WS_FRAGMENTS = 1 << 20
+    LS_WS_CONTROL = 125,       /* bytes of a control frame's payload at most (5.5) */
+    LS_WS_HEAD = 10,           /* bytes of the head of an unmasked frame at most */
+    LS_WS_ACCEPT = 28,         /* bytes of a Sec-WebSocket-Accept */
+    LS_WS_FRAGMENTS = 1 << 20, /* frames of a message at most */
+    LS_WS_MASK = 4
 };
 
 struct ls_ws_event {
@@ -49,20 +53,17 @@ struct ls_ws_event {
 
 struct ls_ws_reader {
     uint64_t most; /* bytes of a message; set by the owner, may change between messages */
-
     /* private */
-    unsigned char head[LS_WS_CLIENT_HEAD]; /* of the frame, as far as it is there */
-    uint8_t head_len, head_need;
-    bool in_payload, fin, told; /* told: what ends it all has been told */
-    uint8_t opcode;             /* of the frame */
-    uint8_t message;            /* opcode of the message; 0: there is none */
-    uint32_t frames;            /* of the message */
-    uint64_t size, at, total;   /* bytes: of the frame, of it so far, of the message so far */
-    struct ls_ws_text {         /* how a sequence that has begun may go on (Unicode, table 3-7) */
-        uint8_t need;           /* bytes still to come; 0: none has begun */
-        uint8_t low, high;      /* range of the next one */
-    } text;
-    char control[LS_WS_CONTROL];
+    int over;                                    /* 1: a CLOSE was told; < 0: the fault */
+    unsigned char head[LS_WS_HEAD + LS_WS_MASK]; /* of the frame at hand, as it came */
+    uint8_t have;                                /* bytes of it */
+    bool in_payload;                             /* it is whole */
+    uint64_t len, done;                          /* bytes of the frame's payload; those that came */
+    enum ls_ws_opcode message;                   /* the one at hand; CONTINUATION: none */
+    uint64_t total;              /* its bytes, with those that this frame announces */
+    uint32_t frames;             /* its frames, with this one */
+    struct ls_utf8 utf8;         /* where its text stands */
+    char control[LS_WS_CONTROL]; /* payload of a control frame */
 };
 
 void ls_ws_reader_init(struct ls_ws_reader *r, uint64_t most);
@@ -72,15 +73,18 @@ void ls_ws_reader_init(struct ls_ws_reader *r, uint64_t most);
  * it is there. 0: all were taken and there is no event. < 0: the client broke the protocol: the negative
  * of the status code to close with (-1002, -1007: text that is not UTF-8, as early as the bytes show it,
  * -1009: the message, or a frame's stated length with what came before, has more than `most` bytes, or
- * more than LS_WS_FRAGMENTS frames). After that, and after a CLOSE event, nothing more is read.
+ * more than LS_WS_FRAGMENTS frames). After that, and after a CLOSE event, nothing more is read: the same
+ * fault is answered again with none taken; after a CLOSE, 0 with all passed over.
+ * A piece in which a text stops being UTF-8 is not told, not even up to there.
  * Refused with 1002: reserved bits, reserved opcodes, unmasked frames, control frames that are fragmented
  * or longer than 125, a length not in its shortest form or with the top bit set, a continuation of nothing,
  * a new message inside another, a close payload of 1 byte, a close code that may not be sent (7.4: < 1000,
- * 1004–1006, 1015–2999, > 4999; 1012–1014, which IANA has registered since, may). */
+ * 1004–1006, 1015–2999, > 4999; 1012–1014, which IANA has registered since, may). A close reason that is
+ * not UTF-8 is refused with 1007. */
 int ls_ws_read(struct ls_ws_reader *r, char *bytes, size_t len, size_t *used,
                struct ls_ws_event *event);
 
-/* In the middle of a message, or of a frame? */
+/* In the middle of a message, or of a frame? Not once nothing more is read. */
 bool ls_ws_reader_busy(const struct ls_ws_reader *r);
 
 /* The head of an unmasked frame; its length, at most LS_WS_HEAD. */
@@ -91,11 +95,13 @@ bool ls_ws_code_is_sound(uint16_t code);
 
 /* XORs the mask, which is the four bytes of the frame in memory order, into bytes of which the first is
  * the payload's byte number `offset`; by words of 8 where there are that many. */
-void ls_ws_unmask(char *bytes, size_t len, const unsigned char mask[4], uint64_t offset);
+void ls_ws_unmask(char *bytes, size_t len, const unsigned char mask[LS_WS_MASK], uint64_t offset);
 
 /* Sec-WebSocket-Accept for a key (4.2.2). `key` must have been found sound: */
 void ls_ws_accept(struct ls_slice key, char accept[LS_WS_ACCEPT]);
-bool ls_ws_key_is_sound(
-    struct ls_slice key); /* base64 of exactly 16 bytes: 24 characters, 22 and "==" */
+
+/* Base64 of exactly 16 bytes: 24 characters, 22 and "==", of which the last of the 22 says two bits
+ * alone, as whoever encodes 16 bytes has it (RFC 4648 3.5). */
+bool ls_ws_key_is_sound(struct ls_slice key);
 
 #endif
