@@ -184,6 +184,14 @@ return {
     -- requests_per_client = 100000,
   },
 
+  -- Values that all processes share (app.shared).
+  shared = {
+    -- Bytes of all dictionaries together, "64K" to "64G"; when they are full, what was used longest ago
+    -- goes. A value has an eighth of a sixteenth of it at most (of 64K: an eighth). Memory is taken as it is
+    -- used. Fixed until the next start.
+    -- size = "16M",
+  },
+
   -- Messages between all processes (app.channel).
   channels = {
     -- Bytes of a channel's newest messages, "4K" to "64M", that are kept for subscribers who are slow: who is

@@ -25,3 +25,4 @@ section .rodata
     EMBED ls_sockets_source, "src/lua/sockets.lua"
     EMBED ls_channels_source, "src/lua/channels.lua"
     EMBED ls_dial_source, "src/lua/dial.lua"
+    EMBED ls_shared_source, "src/lua/shared.lua"

@@ -18,14 +18,14 @@ static struct ls_slice key_of(int i)
     return ls_slice_of(text);
 }
 
-static int set(const struct memory *m, uint32_t number, int key, struct ls_store_value value)
+static int set(const struct memory *m, uint32_t number, int key, struct ls_value value)
 {
     const struct ls_store_user u = user_of(m, number);
     return ls_store_set(&u, key % 2 + 1, key_of(key), &value, 0, NOW, LS_STORE_SET, 0);
 }
 
 /* Even keys are in the first dictionary, odd ones in the second. */
-static int get(const struct memory *m, int key, struct ls_buffer *out, struct ls_store_value *value)
+static int get(const struct memory *m, int key, struct ls_buffer *out, struct ls_value *value)
 {
     const struct ls_store_user u = user_of(m, LIVING);
     uint64_t version;
@@ -36,7 +36,7 @@ static int get(const struct memory *m, int key, struct ls_buffer *out, struct ls
 static bool is_same(const struct memory *a, const struct memory *b, int key)
 {
     struct ls_buffer in_a = { 0 }, in_b = { 0 };
-    struct ls_store_value va = { 0 }, vb = { 0 };
+    struct ls_value va = { 0 }, vb = { 0 };
     int ra = get(a, key, &in_a, &va), rb = get(b, key, &in_b, &vb);
     bool same = ra == rb && va.type == vb.type && va.integer == vb.integer &&
                 ls_slice_equal(va.bytes, vb.bytes);
@@ -168,8 +168,8 @@ static void set_into_full(void *ctx)
 static void incr(void *ctx)
 {
     const struct ls_store_user u = user_of(&memory, DEAD);
-    const struct ls_store_value one = integer_value(1);
-    struct ls_store_value sum;
+    const struct ls_value one = integer_value(1);
+    struct ls_value sum;
     (void)ctx;
     ls_store_incr(&u, 1, key_of(6), &one, 0, NOW, &sum);
 }
@@ -177,8 +177,8 @@ static void incr(void *ctx)
 static void incr_by_float(void *ctx)
 {
     const struct ls_store_user u = user_of(&memory, DEAD);
-    const struct ls_store_value half = float_value(0.5);
-    struct ls_store_value sum;
+    const struct ls_value half = float_value(0.5);
+    struct ls_value sum;
     (void)ctx;
     ls_store_incr(&u, 1, key_of(6), &half, 0, NOW, &sum);
 }
@@ -186,8 +186,8 @@ static void incr_by_float(void *ctx)
 static void incr_new(void *ctx)
 {
     const struct ls_store_user u = user_of(&memory, DEAD);
-    const struct ls_store_value one = integer_value(1);
-    struct ls_store_value sum;
+    const struct ls_value one = integer_value(1);
+    struct ls_value sum;
     (void)ctx;
     ls_store_incr(&u, 1, key_of(10), &one, 0, NOW, &sum);
 }
@@ -205,7 +205,7 @@ static void get_one(void *ctx)
     static char room[LONG];
     struct ls_buffer out = { .at = room, .cap = sizeof room };
     const struct ls_store_user u = user_of(&memory, DEAD);
-    struct ls_store_value value;
+    struct ls_value value;
     uint64_t version;
     (void)ctx;
     ls_store_get(&u, 1, key_of(4), NOW, &out, &value, &version);

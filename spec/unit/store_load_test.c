@@ -25,7 +25,7 @@ static struct ls_slice name_of(char *into, const char *what, unsigned which)
 static void count_one(const struct ls_store_user *u, unsigned which)
 {
     char name[32];
-    struct ls_store_value one = integer_value(1), sum;
+    struct ls_value one = integer_value(1), sum;
     if (ls_store_incr(u, 1, name_of(name, "counter", which), &one, 0, 1, &sum) != 1)
         _exit(1);
     atomic_fetch_add(&shared->finished[which], 1);
@@ -38,7 +38,7 @@ static void write_one(const struct ls_store_user *u, unsigned which, unsigned ra
     char name[32];
     size_t len = random % LONGEST;
     memset(text, (char)(random >> 12), len);
-    struct ls_store_value value = text_value((struct ls_slice) { text, len });
+    struct ls_value value = text_value((struct ls_slice) { text, len });
     if (ls_store_set(u, 2, name_of(name, "text", which), &value, 0, 1, LS_STORE_SET, 0) != 1)
         _exit(2);
     atomic_fetch_add(&shared->sets, 1);
@@ -47,7 +47,7 @@ static void write_one(const struct ls_store_user *u, unsigned which, unsigned ra
 static void read_one(const struct ls_store_user *u, unsigned which, struct ls_buffer *out)
 {
     char name[32];
-    struct ls_store_value value;
+    struct ls_value value;
     uint64_t version;
     ls_buffer_clear(out);
     if (ls_store_get(u, 2, name_of(name, "text", which), 1, out, &value, &version) != 1)
@@ -100,7 +100,7 @@ static int64_t now_ms(void)
 static uint64_t counted(void)
 {
     const struct ls_store_user u = user_of(&memory, PROCESSES + 1);
-    struct ls_store_value none = integer_value(0), sum;
+    struct ls_value none = integer_value(0), sum;
     uint64_t all = 0;
     char name[32];
     for (unsigned i = 0; i < COUNTERS; i++) {

@@ -126,9 +126,8 @@ static void try_set(int dict, int key)
     item.is_number = below(4) == 0;
     item.number = (int64_t)below(1000);
     item.len = below(below(5) == 0 ? LONGEST : 200);
-    const struct ls_store_value value = item.is_number
-                                            ? integer_value(item.number)
-                                            : text_value(pattern(text, item.len, item.whose));
+    const struct ls_value value = item.is_number ? integer_value(item.number)
+                                                 : text_value(pattern(text, item.len, item.whose));
     enum ls_store_how how = (enum ls_store_how)below(3);
     int old = find(dict, key), may = how == LS_STORE_SET || (how == LS_STORE_ADD) == (old < 0);
     CHECK_INT(ls_store_set(&me, dict, key_of(key), &value, item.expires, now, how, 0), may);
@@ -139,14 +138,14 @@ static void try_set(int dict, int key)
 static void try_get(int dict, int key)
 {
     struct ls_buffer out = { 0 };
-    struct ls_store_value value;
+    struct ls_value value;
     uint64_t version;
     int at = find(dict, key);
     int rc = ls_store_get(&me, dict, key_of(key), now, &out, &value, &version);
     CHECK_INT(rc, at < 0 ? -ENOENT : 1);
     if (at >= 0 && rc == 1) {
         const struct item *item = use(at);
-        CHECK_INT(value.type, item->is_number ? LS_STORE_INTEGER : LS_STORE_STRING);
+        CHECK_INT(value.type, item->is_number ? LS_VALUE_INTEGER : LS_VALUE_STRING);
         if (item->is_number)
             CHECK_INT(value.integer, item->number);
         else
@@ -157,8 +156,8 @@ static void try_get(int dict, int key)
 
 static void try_incr(int dict, int key)
 {
-    const struct ls_store_value by = integer_value((int64_t)below(1000) - 500);
-    struct ls_store_value sum = { 0 };
+    const struct ls_value by = integer_value((int64_t)below(1000) - 500);
+    struct ls_value sum = { 0 };
     uint64_t expires = some_time();
     int at = find(dict, key);
     int rc = ls_store_incr(&me, dict, key_of(key), &by, expires, now, &sum);

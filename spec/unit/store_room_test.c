@@ -8,7 +8,7 @@
 static void what_is_too_large_is_refused(void)
 {
     static char key[LS_STORE_KEY + 1];
-    const struct ls_store_value v = text_value(LS_SLICE(""));
+    const struct ls_value v = text_value(LS_SLICE(""));
     begin(SMALL);
     struct ls_slice long_key = pattern(key, sizeof key, 1);
     CHECK_INT(ls_store_set(&me, DICT, long_key, &v, 0, NOW, LS_STORE_SET, 0), -EFBIG);
@@ -48,7 +48,7 @@ static void what_has_expired_goes_first(void)
     for (unsigned i = 1; usage().used + 1200 <= usage().size; i++)
         set_bytes(DICT, i, 1000);
     const struct ls_store_usage full = usage();
-    const struct ls_store_value v = text_value(LS_SLICE("x"));
+    const struct ls_value v = text_value(LS_SLICE("x"));
     for (uint64_t left = (full.size - full.used) / LS_SHARD_BLOCK, i = 0; i <= left; i++) {
         char key[16];
         snprintf(key, sizeof key, "new%u", (unsigned)i);

@@ -59,18 +59,18 @@ static void bytes_are_appended(void)
 
 static void each_type_comes_back(void)
 {
-    const struct ls_store_value values[] = {
+    const struct ls_value values[] = {
         integer_value(INT64_MIN),
         float_value(-0.1),
-        { .type = LS_STORE_BOOLEAN, .integer = 1 },
-        { .type = LS_STORE_JSON, .bytes = LS_SLICE("{}") },
+        { .type = LS_VALUE_BOOLEAN, .integer = 1 },
+        { .type = LS_VALUE_JSON, .bytes = LS_SLICE("{}") },
     };
     begin(SMALL);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         ls_store_set(&me, DICT, LS_SLICE("a"), &values[i], 0, NOW, LS_STORE_SET, 0);
         CHECK_INT(get("a"), 1);
         CHECK_INT(value.type, values[i].type);
-        if (values[i].type == LS_STORE_JSON)
+        if (values[i].type == LS_VALUE_JSON)
             CHECK_TEXT(value.bytes, "{}");
         else
             CHECK_INT(value.integer, values[i].integer); /* of a float its bits */
@@ -84,7 +84,7 @@ static void lengths_around_the_blocks_come_back(void)
     begin(SMALL);
     for (size_t len = 0; len < 600; len++) {
         struct ls_slice k = pattern(key, len % 140, (unsigned)len), t = pattern(text, len, 1);
-        const struct ls_store_value v = text_value(t);
+        const struct ls_value v = text_value(t);
         CHECK_INT(ls_store_set(&me, DICT, k, &v, 0, NOW, LS_STORE_SET, 0), 1);
         ls_buffer_clear(&out);
         CHECK_INT(ls_store_get(&me, DICT, k, NOW, &out, &value, &version), 1);
@@ -149,12 +149,12 @@ static void incr_adds(void)
     CHECK_INT(incr("a", integer_value(-7)), 1);
     CHECK_INT(value.integer, -2);
     CHECK_INT(incr("a", float_value(0.5)), 1);
-    CHECK_INT(value.type, LS_STORE_FLOAT);
+    CHECK_INT(value.type, LS_VALUE_FLOAT);
     CHECK(value.number == -1.5);
     CHECK_INT(incr("a", integer_value(2)), 1);
-    CHECK(value.type == LS_STORE_FLOAT && value.number == 0.5);
+    CHECK(value.type == LS_VALUE_FLOAT && value.number == 0.5);
     CHECK_INT(get("a"), 1);
-    CHECK(value.type == LS_STORE_FLOAT && value.number == 0.5);
+    CHECK(value.type == LS_VALUE_FLOAT && value.number == 0.5);
     end();
 }
 
@@ -216,7 +216,7 @@ static void the_time_can_be_changed(void)
 
 static void incr_leaves_the_time(void)
 {
-    const struct ls_store_value one = integer_value(1);
+    const struct ls_value one = integer_value(1);
     uint64_t expires = 0;
     begin(SMALL);
     ls_store_incr(&me, DICT, LS_SLICE("a"), &one, NOW + 9, NOW, &value);

@@ -141,19 +141,19 @@ static inline void check_sound(const struct memory *m)
     CHECK(!fault);
 }
 
-static inline struct ls_store_value text_value(struct ls_slice bytes)
+static inline struct ls_value text_value(struct ls_slice bytes)
 {
-    return (struct ls_store_value) { .type = LS_STORE_STRING, .bytes = bytes };
+    return (struct ls_value) { .type = LS_VALUE_STRING, .bytes = bytes };
 }
 
-static inline struct ls_store_value integer_value(int64_t integer)
+static inline struct ls_value integer_value(int64_t integer)
 {
-    return (struct ls_store_value) { .type = LS_STORE_INTEGER, .integer = integer };
+    return (struct ls_value) { .type = LS_VALUE_INTEGER, .integer = integer };
 }
 
-static inline struct ls_store_value float_value(double number)
+static inline struct ls_value float_value(double number)
 {
-    return (struct ls_store_value) { .type = LS_STORE_FLOAT, .number = number };
+    return (struct ls_value) { .type = LS_VALUE_FLOAT, .number = number };
 }
 
 /* `len` bytes that tell their place and whose they are. */

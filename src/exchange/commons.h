@@ -4,16 +4,19 @@
 
 #include "exchange/channel.h"
 #include "exchange/kin.h"
+#include "exchange/store.h"
 
 struct ls_commons {
     struct ls_kin *kin; /* by number less 1 */
     uint32_t processes; /* numbers there are */
     struct ls_channels *channels;
+    struct ls_store *store;
 };
 
 /* Forgets a process that has ended, and mends what it left. */
 static inline void ls_commons_recover(const struct ls_commons *c, uint32_t number)
 {
+    ls_store_recover(c->store, &c->kin[number - 1].holder, number);
     ls_channels_recover(c->channels, c->kin, number);
 }
 

@@ -19,7 +19,7 @@ struct
     uint32_t hash;
     uint32_t chained; /* the next entry of the bucket */
     uint32_t newer, older;
-    uint32_t type; /* enum ls_store_type */
+    uint32_t type; /* enum ls_value_type */
     uint32_t value_len;
     uint16_t key_len;
     uint8_t dict, spare;

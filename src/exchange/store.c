@@ -77,28 +77,28 @@ static bool fits(const struct ls_shard *s, struct ls_slice key, uint64_t value_l
 
 static bool has_bytes(uint32_t type)
 {
-    return type == LS_STORE_STRING || type == LS_STORE_JSON;
+    return type == LS_VALUE_STRING || type == LS_VALUE_JSON;
 }
 
 static bool is_number(uint32_t type)
 {
-    return type == LS_STORE_INTEGER || type == LS_STORE_FLOAT;
+    return type == LS_VALUE_INTEGER || type == LS_VALUE_FLOAT;
 }
 
-static uint64_t bits_of(const struct ls_store_value *value)
+static uint64_t bits_of(const struct ls_value *value)
 {
     uint64_t bits;
-    if (value->type != LS_STORE_FLOAT)
+    if (value->type != LS_VALUE_FLOAT)
         return has_bytes(value->type) ? 0 : (uint64_t)value->integer;
     memcpy(&bits, &value->number, sizeof bits);
     return bits;
 }
 
-static struct ls_store_value value_of(const struct ls_entry *e)
+static struct ls_value value_of(const struct ls_entry *e)
 {
-    struct ls_store_value value = { .type = (enum ls_store_type)e->type };
+    struct ls_value value = { .type = (enum ls_value_type)e->type };
     uint64_t bits = ls_wide_get(&e->number);
-    if (value.type == LS_STORE_FLOAT)
+    if (value.type == LS_VALUE_FLOAT)
         memcpy(&value.number, &bits, sizeof bits);
     else
         value.integer = (int64_t)bits;
@@ -107,7 +107,7 @@ static struct ls_store_value value_of(const struct ls_entry *e)
 
 /* In place of the entry `old`, if there is one. That one is made the newest first, so that it is not
  * evicted for the sake of its successor: it stands until the one change that puts the other there. */
-static int put(struct visit *v, uint32_t old, const struct ls_store_value *value, uint64_t expires,
+static int put(struct visit *v, uint32_t old, const struct ls_value *value, uint64_t expires,
                uint64_t now)
 {
     struct ls_slice bytes = has_bytes(value->type) ? value->bytes : LS_SLICE("");
@@ -142,7 +142,7 @@ static bool may_set(const struct ls_shard *s, uint32_t old, enum ls_store_how ho
 }
 
 int ls_store_set(const struct ls_store_user *u, int dict, struct ls_slice key,
-                 const struct ls_store_value *value, uint64_t expires, uint64_t now,
+                 const struct ls_value *value, uint64_t expires, uint64_t now,
                  enum ls_store_how how, uint64_t version)
 {
     if (!fits(ls_shard_of(u->store, 0), key, has_bytes(value->type) ? value->bytes.len : 0))
@@ -154,8 +154,8 @@ int ls_store_set(const struct ls_store_user *u, int dict, struct ls_slice key,
     return leave(&v, put(&v, old, value, expires, now));
 }
 
-static int read_entry(struct visit *v, uint32_t at, struct ls_buffer *out,
-                      struct ls_store_value *value, uint64_t *version)
+static int read_entry(struct visit *v, uint32_t at, struct ls_buffer *out, struct ls_value *value,
+                      uint64_t *version)
 {
     const struct ls_entry *e = ls_entry_at(v->shard, at);
     size_t before = out->len;
@@ -172,37 +172,35 @@ static int read_entry(struct visit *v, uint32_t at, struct ls_buffer *out,
 }
 
 int ls_store_get(const struct ls_store_user *u, int dict, struct ls_slice key, uint64_t now,
-                 struct ls_buffer *out, struct ls_store_value *value, uint64_t *version)
+                 struct ls_buffer *out, struct ls_value *value, uint64_t *version)
 {
     struct visit v = enter(u, dict, key);
     uint32_t at = ls_entry_find(v.shard, &v.key, now);
     return leave(&v, at ? read_entry(&v, at, out, value, version) : -ENOENT);
 }
 
-static double float_of(const struct ls_store_value *value)
+static double float_of(const struct ls_value *value)
 {
-    return value->type == LS_STORE_FLOAT ? value->number : (double)value->integer;
+    return value->type == LS_VALUE_FLOAT ? value->number : (double)value->integer;
 }
 
-static int sum_of(const struct ls_store_value *a, const struct ls_store_value *b,
-                  struct ls_store_value *sum)
+static int sum_of(const struct ls_value *a, const struct ls_value *b, struct ls_value *sum)
 {
-    *sum = (struct ls_store_value) { .type = LS_STORE_INTEGER };
+    *sum = (struct ls_value) { .type = LS_VALUE_INTEGER };
     if (!is_number(a->type) || !is_number(b->type))
         return -EINVAL;
-    if (a->type == LS_STORE_INTEGER && b->type == LS_STORE_INTEGER)
+    if (a->type == LS_VALUE_INTEGER && b->type == LS_VALUE_INTEGER)
         return __builtin_add_overflow(a->integer, b->integer, &sum->integer) ? -ERANGE : 1;
-    sum->type = LS_STORE_FLOAT;
+    sum->type = LS_VALUE_FLOAT;
     sum->number = float_of(a) + float_of(b);
     return 1;
 }
 
-static int add_to(struct visit *v, uint32_t at, const struct ls_store_value *by,
-                  struct ls_store_value *result)
+static int add_to(struct visit *v, uint32_t at, const struct ls_value *by, struct ls_value *result)
 {
     struct ls_entry *e = ls_entry_at(v->shard, at);
-    const struct ls_store_value was = value_of(e);
-    struct ls_store_value sum;
+    const struct ls_value was = value_of(e);
+    struct ls_value sum;
     int rc = sum_of(&was, by, &sum);
     if (rc < 0)
         return rc;
@@ -216,8 +214,8 @@ static int add_to(struct visit *v, uint32_t at, const struct ls_store_value *by,
 }
 
 int ls_store_incr(const struct ls_store_user *u, int dict, struct ls_slice key,
-                  const struct ls_store_value *by, uint64_t expires, uint64_t now,
-                  struct ls_store_value *result)
+                  const struct ls_value *by, uint64_t expires, uint64_t now,
+                  struct ls_value *result)
 {
     if (!is_number(by->type))
         return -EINVAL;
@@ -268,7 +266,7 @@ static int add_name(struct visit *v)
 {
     struct ls_shard *s = v->shard;
     uint32_t blocks = (uint32_t)ls_entry_blocks(v->key.key.len);
-    const struct ls_entry_value value = { .type = LS_STORE_INTEGER, .number = s->dicts + 1 };
+    const struct ls_entry_value value = { .type = LS_VALUE_INTEGER, .number = s->dicts + 1 };
     if (s->dicts == DICTS || s->pinned + blocks > s->blocks / PINNED ||
         !ls_entry_make_room(s, blocks, 0))
         return -ENOSPC;

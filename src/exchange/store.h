@@ -13,28 +13,12 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "exchange/lock.h"
+#include "exchange/value.h"
 
 struct ls_store; /* at the beginning of the memory; shard.h has what stands there */
 
 enum { LS_STORE_SMALLEST = 64 << 10 }; /* bytes of a store; the largest: 64 GiB */
 enum { LS_STORE_KEY = 1024 };          /* bytes of a key at most */
-
-enum ls_store_type { /* what it is to the layer above; the store itself knows only numbers (incr) */
-                     LS_STORE_STRING,
-                     LS_STORE_INTEGER, /* value.integer */
-                     LS_STORE_FLOAT,   /* value.number */
-                     LS_STORE_BOOLEAN, /* value.integer is 0 or 1 */
-                     LS_STORE_JSON
-};
-
-struct ls_store_value {
-    enum ls_store_type type;
-    union {
-        int64_t integer;
-        double number;
-    };
-    struct ls_slice bytes; /* of STRING and JSON */
-};
 
 /* Who asks: one process. */
 struct ls_store_user {
@@ -58,7 +42,7 @@ int ls_store_dict(const struct ls_store_user *u, struct ls_slice name);
 /* Appends the bytes to `out` (value->bytes points there) and gives type and version. 1 or -ENOENT;
  * -ENOMEM. */
 int ls_store_get(const struct ls_store_user *u, int dict, struct ls_slice key, uint64_t now,
-                 struct ls_buffer *out, struct ls_store_value *value, uint64_t *version);
+                 struct ls_buffer *out, struct ls_value *value, uint64_t *version);
 
 enum ls_store_how {
     LS_STORE_SET,     /* in any case: 1 */
@@ -69,14 +53,14 @@ enum ls_store_how {
 
 /* `expires`: µs of ls_clock_us; 0: never. */
 int ls_store_set(const struct ls_store_user *u, int dict, struct ls_slice key,
-                 const struct ls_store_value *value, uint64_t expires, uint64_t now,
+                 const struct ls_value *value, uint64_t expires, uint64_t now,
                  enum ls_store_how how, uint64_t version);
 
 /* Adds `by` (INTEGER or FLOAT) to a number; what is not there is 0 and gets `expires`. Integers stay integers
  * as long as both are; -ERANGE when that would overflow; -EINVAL when the value is not a number. */
 int ls_store_incr(const struct ls_store_user *u, int dict, struct ls_slice key,
-                  const struct ls_store_value *by, uint64_t expires, uint64_t now,
-                  struct ls_store_value *result);
+                  const struct ls_value *by, uint64_t expires, uint64_t now,
+                  struct ls_value *result);
 
 int ls_store_expire(const struct ls_store_user *u, int dict, struct ls_slice key, uint64_t expires,
                     uint64_t now); /* 1 or -ENOENT */

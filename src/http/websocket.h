@@ -26,7 +26,7 @@ enum { /* status codes of a close frame (7.4.1), those that we say ourselves */
        LS_WS_GOING_AWAY = 1001,
        LS_WS_PROTOCOL = 1002,
        LS_WS_NO_STATUS = 1005, /* never sent: a close frame came without a code */
-       LS_WS_LOST = 1006, /* the same: the connection ended without a close frame */
+       LS_WS_LOST = 1006,      /* the same: the connection ended without a close frame */
        LS_WS_NOT_UTF8 = 1007,
        LS_WS_POLICY = 1008,
        LS_WS_TOO_BIG = 1009,

@@ -7,6 +7,7 @@
 #include "lua/channels.h"
 #include "lua/conn.h"
 #include "lua/content.h"
+#include "lua/dicts.h"
 #include "lua/held.h"
 #include "lua/json.h"
 #include "lua/parts.h"
@@ -23,8 +24,10 @@
     X(app)                                                                                         \
     X(check)                                                                                       \
     X(routes)                                                                                      \
-    X(around) X(cookies) X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) \
-        X(channels) X(dial)
+    X(around)                                                                                      \
+    X(cookies)                                                                                     \
+    X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) X(channels) X(dial)  \
+        X(shared)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -187,6 +190,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_conn_core(L);
     ls_events_core(L);
     ls_socket_core(L);
+    ls_dicts_core(L);
     ls_dial_core(L);
     ls_channels_core(L);
     ls_conn_methods(L);

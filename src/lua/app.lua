@@ -25,6 +25,7 @@ local live = part("live", core, check, routes)
 part("sockets", core, check, routes, live)
 part("channels", core, check, app, check_dot, live)
 part("dial", core, check, app, check_dot, live)
+part("shared", core, check, app, check_dot)
 routes.open(app)
 
 function app.escape(text)

@@ -8,6 +8,7 @@
 #include "lua/app.h"
 #include "lua/channels.h"
 #include "lua/conn.h"
+#include "lua/dicts.h"
 #include "lua/held.h"
 #include "lua/interrupt.h"
 #include "lua/request.h"
@@ -51,6 +52,7 @@ static int load_all(lua_State *L)
     ls_held_open(L);
     ls_request_open(L);
     ls_channels_open(L);
+    ls_dicts_open(L);
     ls_conn_open(L);
     ls_socket_open(L);
     ls_app_open(L, l->options);

@@ -14,7 +14,7 @@
 #include "http/mime.h"
 #include "server/sandbox.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 51, LS_CONFIG_MIMES = 200, LS_CONFIG_TEXTS = 16 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 52, LS_CONFIG_MIMES = 200, LS_CONFIG_TEXTS = 16 };
 
 struct ls_texts { /* one text, or a list of them */
     char *all[LS_CONFIG_TEXTS];
@@ -70,6 +70,10 @@ struct ls_config {
         uint64_t descriptors;    /* that a worker may open, beside those it is given */
         uint64_t requests_per_client;
     } limits;
+
+    struct {
+        uint64_t size; /* bytes of all shared dictionaries */
+    } shared;
 
     struct {
         uint64_t queue; /* bytes of a channel's messages that are kept for slow subscribers */

@@ -121,6 +121,8 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
     INTEGER("limits.requests_per_client", limits.requests_per_client, "100000", 1, 1000000000,
             "requests on one connection, which is closed then"),
 
+    SIZE("shared.size", shared.size, "16M", 64 << 10, M(64 * 1024),
+         "of all shared dictionaries together; full: what was used longest ago goes"),
     SIZE("channels.queue", channels.queue, "256K", 4096, M(64),
          "of a channel's messages that are kept for those who are slow"),
 

@@ -7,7 +7,7 @@
 
 /* The parts of the mapping, one after the other; most of it is never touched, and then is no memory. */
 struct layout {
-    size_t kin, channels, end; /* bytes from the beginning */
+    size_t kin, channels, store, end; /* bytes from the beginning */
 };
 
 enum { PAGE = 4096 };
@@ -17,19 +17,27 @@ static size_t pages(size_t size)
     return (size + PAGE - 1) / PAGE * PAGE;
 }
 
-static struct layout lay_out(uint32_t processes, size_t ring)
+static struct layout lay_out(uint32_t processes, const struct ls_shared_sizes *sizes)
 {
     struct layout l;
     l.kin = pages(sizeof(struct ls_shared) + processes * sizeof(struct ls_slot));
     l.channels = l.kin + pages(processes * sizeof(struct ls_kin));
-    l.end = l.channels + pages(ls_channels_size(processes, ring));
+    l.store = l.channels + pages(ls_channels_size(processes, sizes->ring));
+    l.end = l.store + pages(sizes->store);
     return l;
+}
+
+static int make_store(void *at, size_t size)
+{
+    unsigned char seed[16];
+    long got = ls_sys_getrandom(seed, sizeof seed, 0);
+    return got < 0 ? (int)got : ls_store_init(at, size, seed);
 }
 
 int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes)
 {
     uint32_t processes = sizes->workers + sizes->seconds + LS_SCHEDULES;
-    struct layout l = lay_out(processes, sizes->ring);
+    struct layout l = lay_out(processes, sizes);
     char *at = ls_sys_mmap(NULL, l.end, PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int err = ls_sys_bad(at);
@@ -40,10 +48,11 @@ int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes
     (*shared)->seconds = sizes->workers;
     (*shared)->schedules = sizes->workers + sizes->seconds;
     (*shared)->commons = (struct ls_commons) { (struct ls_kin *)(at + l.kin), processes,
-                                               (struct ls_channels *)(at + l.channels) };
+                                               (struct ls_channels *)(at + l.channels),
+                                               (struct ls_store *)(at + l.store) };
     (*shared)->size = l.end;
     ls_channels_init((*shared)->commons.channels, processes, sizes->ring);
-    return 0;
+    return make_store(at + l.store, sizes->store);
 }
 
 void ls_shared_unmap(struct ls_shared **shared)

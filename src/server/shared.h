@@ -26,6 +26,7 @@ struct ls_shared_sizes {
     uint32_t workers; /* slots for clients, or for places of workers */
     uint32_t seconds; /* for second processes */
     size_t ring;      /* bytes of a channel */
+    size_t store;     /* bytes of the shared dictionaries */
 };
 
 int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes); /* 0 or -errno */

@@ -180,6 +180,7 @@ static int map_shared(struct luaserve *s)
     const struct ls_config *c = &s->now->config;
     const struct ls_shared_sizes sizes = { .workers = s->mode->slots(c),
                                            .seconds = (uint32_t)c->processes.max_clients,
+                                           .store = c->shared.size & ~(size_t)4095,
                                            .ring = c->channels.queue & ~(size_t)63 };
     return ls_shared_map(&s->shared, &sizes);
 }
