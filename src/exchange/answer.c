@@ -36,6 +36,7 @@ static struct ls_framing framing(struct ls_engine *e, int status)
 {
     e->keep = may_keep(e);
     return (struct ls_framing) { .status = status,
+                                 .upgrade = status == 426 ? "websocket" : NULL,
                                  .date = date(e),
                                  .close = !e->keep,
                                  .keep_alive = e->keep && e->head.minor == 0,

@@ -85,7 +85,8 @@ static void add_framing(struct ls_buffer *out, const struct ls_framing *f)
         ls_buffer_append(out, "\r\n", 2);
     }
     if (f->upgrade)
-        ls_buffer_printf(out, "Upgrade: %s\r\nConnection: Upgrade\r\n", f->upgrade);
+        ls_buffer_printf(out, "Upgrade: %s\r\nConnection: Upgrade%s\r\n", f->upgrade,
+                         f->close && f->status != 101 ? ", close" : "");
     else if (f->close)
         ls_buffer_text(out, "Connection: close\r\n");
     else if (f->keep_alive)

@@ -15,7 +15,7 @@ struct ls_framing { /* what the head says beside the fields */
     bool has_length, chunked;
     uint64_t length;
     bool close;          /* say Connection: close */
-    const char *upgrade; /* 101: to this protocol; NULL */
+    const char *upgrade; /* 101, 426: to this protocol; NULL */
     bool keep_alive;     /* say Connection: keep-alive (to a 1.0 client that asked for it) */
     struct ls_slice date;
     struct ls_slice id;

@@ -26,8 +26,8 @@
     X(routes)                                                                                      \
     X(around)                                                                                      \
     X(cookies)                                                                                     \
-    X(session) X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) X(channels) X(dial)  \
-        X(shared)
+    X(session)                                                                                     \
+    X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) X(channels) X(dial) X(shared)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \

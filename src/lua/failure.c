@@ -212,8 +212,8 @@ bool ls_failure_answer(struct ls_lua *lua, struct ls_engine *e, int status)
     f.interrupted = (enum ls_interrupt)lua->interrupted;
     if (!f.quiet && !e->gone)
         log_failure(lua, &f);
-    bool recover = !e->gone && can_answer(e) && leave_to_recover(lua, &f);
-    if (!e->gone && !recover)
+    bool can = !e->gone && can_answer(e), recover = can && leave_to_recover(lua, &f);
+    if (can && !recover)
         answer_failure(lua, &f);
     ls_buffer_free(&f.text);
     ls_buffer_free(&f.page);

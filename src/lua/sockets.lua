@@ -120,7 +120,7 @@ local function pick_protocol(req, known)
   end
 end
 
-local REQUIRED = { status = 426, headers = { Upgrade = "websocket", ["Sec-WebSocket-Version"] = "13" } }
+local REQUIRED = { status = 426, headers = { ["Sec-WebSocket-Version"] = "13" } }
 
 -- An answer that refuses; or nil, the value of Sec-WebSocket-Accept and the subprotocol.
 local function shake(req, options)

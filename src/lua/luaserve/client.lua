@@ -70,14 +70,14 @@ local function receive_chunks(client)
   return table.concat(parts)
 end
 
---- Receives one response; 1xx ones are passed over.
+--- Receives one response; 1xx ones are passed over, but for 101: behind that come no more.
 ---@param method? string of the request, since HEAD has no body
 ---@return luaserve.spec.Response
 function Client:receive_response(method)
   local response
-  repeat response = receive_head(self) until response.status >= 200
+  repeat response = receive_head(self) until response.status >= 200 or response.status == 101
   local length = response.headers["content-length"]
-  if method == "HEAD" or response.status == 204 or response.status == 304 then
+  if method == "HEAD" or response.status == 101 or response.status == 204 or response.status == 304 then
     return response
   elseif response.headers["transfer-encoding"] then
     response.body = receive_chunks(self)

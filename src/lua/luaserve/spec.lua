@@ -12,6 +12,7 @@ local browser = require "luaserve.browser"
 local http = require "luaserve.client"
 local requests = require "luaserve.request"
 local socket = require "socket"
+local websocket = require "luaserve.websocket"
 
 local M = {}
 
@@ -220,6 +221,15 @@ requests.add_methods(Server, "server")
 ---@param options? table { follow = false: whether it follows redirects }
 ---@return luaserve.spec.Browser
 function Server:browser(options) return (browser.new(self, options)) end
+
+--- Opens a WebSocket: send(text[, kind]), receive() → text, kind; close(). nil and the response when the
+--- server refuses.
+---@param path string
+---@param options? table { headers = { … }, protocols = { … }, timeout = seconds }
+---@return luaserve.spec.WebSocket|nil, luaserve.spec.Response|nil
+function Server:ws(path, options)
+  return websocket.open(self:client { timeout = options and options.timeout }, path, options)
+end
 
 --- Sends bytes, and returns all that comes back until the server closes.
 ---@param bytes string

@@ -1,0 +1,166 @@
+local spec = require "luaserve.spec"
+
+local scripts = { ["a.lua"] = [[
+local app = require "luaserve"
+app:before("/guarded/*", function(req) if not req.query.key then return 401 end end)
+app:ws("/echo", function(_, ws)
+  for message, kind in ws:messages() do ws:send(message, kind) end
+  app.log.info("echo ended")
+end)
+app:ws("/guarded/echo", function(_, ws) for message in ws:messages() do ws:send(message) end end)
+app:ws("/small", { message = 10 }, function(_, ws) ws:receive() end)
+app:ws("/chosen", { protocols = { "b", "c" } }, function(_, ws, protocol) ws:send(tostring(protocol)) end)
+app:ws("/own", { origins = "https://good.example" }, function(_, ws) ws:send("in") end)
+app:ws("/asked", { origins = function(req, origin) return origin == nil and req.query.ok == "1" end },
+  function(_, ws) ws:send("in") end)
+app:ws("/fail", function(_, ws) ws:receive() error("oh no") end)
+app:ws("/loop", { cpu = "100ms" }, function(_, ws) ws:receive() while true do end end)
+app:ws("/bye", function(_, ws) ws:close(4001, "so long") end)
+app:ws("/quiet", { live_timeout = "300ms" }, function(_, ws)
+  local message, reason, code = ws:receive()
+  app.log.info("quiet: ", message, reason, code)
+end)
+app:ws("/timed", function(_, ws) ws:send(tostring(ws:receive("20ms")) .. " " .. select(2, ws:receive("20ms"))) end)
+app:ws("/json", function(req, ws) ws:send { path = req.path, name = req.query.name } end)
+app:ws("/late", function(_, ws) ws:receive() ws:send("x") app.sleep("20ms") ws:send("y") app.log.error("not reached") end)
+]] }
+
+describe("WebSockets", function()
+  local server
+
+  setup(function() server = spec.start { scripts = scripts } end)
+  teardown(function() server:stop() end)
+
+  local function refused(headers, path)
+    local lines = { "GET " .. (path or "/echo") .. " HTTP/1.1", "Host: x" }
+    for _, line in ipairs(headers) do lines[#lines + 1] = line end
+    return server:raw(table.concat(lines, "\r\n") .. "\r\n\r\n")
+  end
+
+  it("echo text and bytes, in one frame or several", function()
+    local ws = server:ws "/echo"
+    ws:send "hello"
+    assert.same({ "hello", "text" }, { ws:receive() })
+    ws:send("\0\255", "binary")
+    assert.same({ "\0\255", "binary" }, { ws:receive() })
+    ws:send("one ", "text", false)
+    ws:send("?", "ping")
+    ws:send("two", "continuation")
+    assert.same({ "?", "pong" }, { ws:receive() })
+    assert.same({ "one two", "text" }, { ws:receive() })
+    ws:send(("x"):rep(70000))
+    assert.equal(70000, #ws:receive())
+    assert.equal(1000, ws:close())
+    assert.truthy(server:log "echo ended")
+  end)
+
+  it("are opened by a sound handshake alone", function()
+    local key, version = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"
+    local upgrade, connection = "Upgrade: websocket", "Connection: keep-alive, Upgrade"
+    assert.truthy(refused({ key, version, upgrade, connection }):find "^HTTP/1.1 101 ")
+    assert.truthy(refused({}):find "^HTTP/1.1 426 .*\r\nUpgrade: websocket\r\n")
+    assert.truthy(refused({ key, version, connection }):find "^HTTP/1.1 426 ")
+    assert.truthy(refused({ key, version, upgrade }):find "^HTTP/1.1 426 ")
+    assert.truthy(refused({ key, "Sec-WebSocket-Version: 8", upgrade, connection })
+      :find "^HTTP/1.1 426 .*\r\nSec%-WebSocket%-Version: 13\r\n")
+    assert.truthy(refused({ version, upgrade, connection }):find "^HTTP/1.1 400 ")
+    assert.truthy(refused({ key, key, version, upgrade, connection }):find "^HTTP/1.1 400 ")
+    assert.truthy(refused({ "Sec-WebSocket-Key: short", version, upgrade, connection }):find "^HTTP/1.1 400 ")
+    assert.truthy(refused({ key, version, upgrade, connection, "Content-Length: 2" }):find "^HTTP/1.1 400 ")
+    assert.equal(405, server:post("/echo").status)
+  end)
+
+  it("take the hooks of their route first", function()
+    local ws, response = server:ws "/guarded/echo"
+    assert.is_nil(ws)
+    assert.equal(401, response.status)
+    ws = server:ws "/guarded/echo?key=1"
+    ws:send "in"
+    assert.equal("in", ws:receive())
+    ws:close()
+  end)
+
+  it("refuse pages of other sites, unless told otherwise", function()
+    local function status(path, origin)
+      local ws, response = server:ws(path, { headers = { Origin = origin } })
+      if ws then ws:close() end
+      return ws and 101 or response.status
+    end
+    assert.equal(403, status("/echo", "https://evil.example"))
+    assert.equal(101, status("/echo", "http://localhost"))
+    assert.equal(101, status("/own", "https://good.example"))
+    assert.equal(403, status("/own", "http://localhost"))
+    assert.equal(403, status("/asked", "http://localhost"))
+    assert.equal(101, status("/asked?ok=1"))
+  end)
+
+  it("agree on the client's first subprotocol that is known", function()
+    local ws = server:ws("/chosen", { protocols = { "a", "c", "b" } })
+    assert.equal("c", ws.protocol)
+    assert.equal("c", ws:receive())
+    ws = server:ws("/chosen", { protocols = { "z" } })
+    assert.is_nil(ws.protocol)
+  end)
+
+  local function ends(path, message, kind)
+    local ws = server:ws(path)
+    if message then ws:send(message, kind) end
+    local payload, what = ws:receive()
+    assert.equal("close", what)
+    assert.equal(nil, (ws:receive()))
+    return payload:byte(1) * 256 + payload:byte(2), payload:sub(3)
+  end
+
+  it("are closed with the code that says why", function()
+    assert.equal(1009, (ends("/small", "more than ten")))
+    assert.equal(1007, (ends("/echo", "\255")))
+    assert.equal(1002, (ends("/echo", "x", "continuation")))
+    assert.equal(1011, (ends("/fail", "x")))
+    assert.equal(1011, (ends("/loop", "x")))
+    assert.same({ 4001, "so long" }, { ends "/bye" })
+    assert.truthy(server:log "oh no")
+    assert.truthy(server:log "over its CPU time")
+  end)
+
+  it("ping a client that is silent, and leave one that does not answer", function()
+    local ws = server:ws "/quiet"
+    assert.same({ "", "ping" }, { ws:receive() })
+    ws:send("", "pong")
+    assert.same({ "", "ping" }, { ws:receive() })
+    local payload, kind = ws:receive()
+    assert.same({ 1001, "close" }, { payload:byte(1) * 256 + payload:byte(2), kind })
+    assert.truthy(server:log "quiet:%s+nil no sign of life 1001")
+  end)
+
+  it("wait no longer than they are told", function()
+    assert.equal("nil timed out", (server:ws "/timed":receive()))
+  end)
+
+  it("send tables as JSON, and know the request", function()
+    local text = server:ws "/json?name=Ann":receive()
+    assert.truthy(text:find('"name":"Ann"', 1, true) and text:find('"path":"/json"', 1, true))
+  end)
+
+  it("end the handler of a client that has gone without a word", function()
+    local ws = server:ws "/late"
+    ws:send "go"
+    ws:receive()
+    ws.client:close()
+    local again = server:ws "/echo"
+    again:send "still served"
+    assert.equal("still served", (again:receive()))
+    assert.is_nil(server:log():find "not reached")
+  end)
+
+  it("are told when the server stops", function()
+    local other = spec.start { scripts = scripts }
+    local ws = other:ws "/echo"
+    ws:send "a"
+    ws:receive()
+    other:signal "TERM"
+    local payload, kind = ws:receive()
+    assert.same({ 1001, "close" }, { payload:byte(1) * 256 + payload:byte(2), kind })
+    ws:close()
+    assert.equal(0, other:wait())
+  end)
+end)
