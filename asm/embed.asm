@@ -26,3 +26,5 @@ section .rodata
     EMBED ls_channels_source, "src/lua/channels.lua"
     EMBED ls_dial_source, "src/lua/dial.lua"
     EMBED ls_shared_source, "src/lua/shared.lua"
+    EMBED ls_schedules_source, "src/lua/schedules.lua"
+    EMBED ls_duplex_source, "src/lua/duplex.lua"

@@ -40,6 +40,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB dup
            STUB dup3
            STUB fcntl
+           STUB pipe2
            STUB close
            STUB close_range
 
@@ -54,6 +55,7 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB waitid
            STUB kill
            STUB rt_sigqueueinfo
+           STUB pidfd_send_signal
            STUB rt_sigaction, r10d
            STUB rt_sigprocmask, r10d
            STUB sigaltstack

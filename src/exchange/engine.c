@@ -151,7 +151,7 @@ bool ls_engine_enter_handler(struct ls_engine *e)
         e->body_time += now - e->body_from;
     e->paused_at = e->body_from = 0;
     if (e->streaming)
-        return enter(e, LS_PHASE_HANDLER, now + e->limits.wall);
+        return enter(e, LS_PHASE_HANDLER, e->wall_until = now + e->limits.wall);
     if (e->phase == LS_PHASE_HANDLER && !e->driver->yields) /* it has not left */
         return !e->gone;
     return enter(e, LS_PHASE_HANDLER, e->wall_until);

@@ -40,6 +40,8 @@ struct ls_peer {
     uint16_t port;
 };
 
+struct ls_second;
+
 struct ls_driver {
     /* The connection enters a phase that may last until `deadline` (µs of ls_clock_us; 0: no
      * end). False: somebody else has taken the client, and nothing more may be sent. */
@@ -51,6 +53,13 @@ struct ls_driver {
     int (*socket)(struct ls_driver *d, struct ls_engine *e);
     /* What a handler that waits for LS_NEED_EVENTS has asked to be told of has happened. */
     void (*ring)(struct ls_driver *d, struct ls_engine *e);
+    /* Makes a second process for the client whose handler runs, which goes on there too, with a driver of
+     * its own. 1 in the first one, 0 in the second one; -errno. NULL: that cannot be. */
+    int (*split)(struct ls_driver *d, struct ls_engine *e, struct ls_second *second);
+    /* The first one: the second one has ended, or else is killed. */
+    void (*join)(struct ls_driver *d, const struct ls_second *second, bool ended);
+    void (*leave)(struct ls_driver *d,
+                  struct ls_engine *e); /* the second one: ends it; does not return */
     bool yields; /* handlers are left while they wait, and resumed: `block` is for those that
                     cannot be left */
 };
@@ -63,6 +72,7 @@ enum ls_pieces {                    /* what becomes of the pieces of a stream */
 
 enum ls_live {                   /* what a connection has become by now */
                LS_LIVE_NOT,      /* requests and responses */
+               LS_LIVE_SCHEDULE, /* there is no client: a run of a schedule */
                LS_LIVE_EVENTS,   /* a response that goes on as long as the client is there */
                LS_LIVE_UPGRADED, /* the handler has the socket, after a 101 */
                LS_LIVE_RAW       /* the same from the first byte on: nobody ever speaks HTTP here */

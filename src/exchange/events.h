@@ -4,6 +4,7 @@
 #define LS_EXCHANGE_EVENTS_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LS_EVENTS_SOCKETS = 16 };
@@ -12,6 +13,13 @@ struct ls_events {
     struct pollfd all[LS_EVENTS_SOCKETS]; /* revents are there once it is over */
     uint32_t count;
     uint64_t until; /* µs of ls_clock_us; 0: no end */
+    bool stays;     /* that the server stops is no event */
 };
+
+static inline void ls_events_add(struct ls_events *events, int fd, int what)
+{
+    if (fd >= 0 && events->count < LS_EVENTS_SOCKETS)
+        events->all[events->count++] = (struct pollfd) { .fd = fd, .events = (short)what };
+}
 
 #endif

@@ -8,6 +8,7 @@
 #include "exchange/files.h"
 #include "exchange/limits.h"
 #include "exchange/mounts.h"
+#include "exchange/schedules.h"
 #include "exchange/services.h"
 
 struct ls_engine;
@@ -41,6 +42,7 @@ struct ls_site {
     const struct ls_router *router;
     struct ls_www www;
     const struct ls_services *services;
+    const struct ls_schedules *schedules;
     const struct ls_mounts *mounts; /* folders of routes that are files; NULL: there are none */
     bool dev;                       /* error pages say what happened */
     struct ls_handlers handlers;

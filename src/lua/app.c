@@ -8,6 +8,7 @@
 #include "lua/conn.h"
 #include "lua/content.h"
 #include "lua/dicts.h"
+#include "lua/duplex.h"
 #include "lua/held.h"
 #include "lua/json.h"
 #include "lua/parts.h"
@@ -27,7 +28,10 @@
     X(around)                                                                                      \
     X(cookies)                                                                                     \
     X(session)                                                                                     \
-    X(auth) X(forms) X(views) X(answers) X(dev) X(live) X(sockets) X(channels) X(dial) X(shared)
+    X(auth)                                                                                        \
+    X(forms)                                                                                       \
+    X(views)                                                                                       \
+    X(answers) X(dev) X(live) X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -192,6 +196,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_socket_core(L);
     ls_dicts_core(L);
     ls_dial_core(L);
+    ls_duplex_core(L);
     ls_channels_core(L);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");

@@ -26,6 +26,8 @@ part("sockets", core, check, routes, live)
 part("channels", core, check, app, check_dot, live)
 part("dial", core, check, app, check_dot, live)
 part("shared", core, check, app, check_dot)
+part("schedules", core, check, routes)
+part("duplex", core, check)
 routes.open(app)
 
 function app.escape(text)

@@ -82,6 +82,28 @@ struct ls_conn *ls_conn_push(lua_State *L)
     return conn;
 }
 
+void ls_conn_own(lua_State *L, struct ls_conn *conn, int fd)
+{
+    struct ls_lua *lua = ls_lua_of(L);
+    ls_wire_init(&conn->wire, fd, true);
+    conn->maker = lua->current;
+    conn->next = lua->conns;
+    conn->before = &lua->conns;
+    if (conn->next)
+        conn->next->before = &conn->next;
+    lua->conns = conn;
+}
+
+static void unlink_conn(struct ls_conn *conn)
+{
+    if (!conn->before)
+        return;
+    *conn->before = conn->next;
+    if (conn->next)
+        conn->next->before = conn->before;
+    conn->before = NULL;
+}
+
 void ls_conn_push_client(lua_State *L, struct ls_engine *e)
 {
     struct ls_conn *conn = ls_conn_push(L);
@@ -185,6 +207,8 @@ static int core_try(lua_State *L)
 {
     size_t count;
     struct ls_conn *conn = check_raw(L);
+    if (conn->half == LS_HALF_WRITER)
+        return luaL_error(L, "conn:read in the process that writes (conn:duplex)");
     enum wanted wanted = read_wanted(L, &count);
     for (;;) {
         int results = give_wanted(L, conn, wanted, count);
@@ -212,6 +236,8 @@ static int core_write(lua_State *L)
     size_t len;
     const char *text = luaL_checklstring(L, 2, &len);
     size_t from = (size_t)luaL_checkinteger(L, 3) - 1;
+    if (conn->half == LS_HALF_READER)
+        return luaL_error(L, "conn:write in the process that reads (conn:duplex)");
     while (from < len) {
         long sent = ls_wire_send(&conn->wire, (struct ls_slice) { text + from, len - from });
         if (sent == -EAGAIN)
@@ -220,6 +246,9 @@ static int core_write(lua_State *L)
             return conn->e ? ls_conn_gone(L, conn) : ls_conn_failed(L, (int)sent);
         from += (size_t)sent;
     }
+    if (conn->e)
+        ls_engine_enter_handler(
+            conn->e); /* what it has written is progress: its time begins anew */
     lua_pushinteger(L, (lua_Integer)from + 1);
     return 1;
 }
@@ -286,7 +315,7 @@ static int conn_dup(lua_State *L)
     if (fd < 0)
         return result(L, fd);
     ls_sys_fcntl(fd, F_SETFD, FD_CLOEXEC); /* programs that handlers start do not get it */
-    ls_wire_init(&twin->wire, fd, true);
+    ls_conn_own(L, twin, fd);
     twin->peer = conn->peer;
     return 1;
 }
@@ -295,7 +324,7 @@ static int conn_dup(lua_State *L)
 static int conn_close(lua_State *L)
 {
     struct ls_conn *conn = check_raw(L);
-    if (!conn->wire.owned && conn->wire.fd >= 0)
+    if (!conn->wire.owned && conn->wire.fd >= 0 && conn->half != LS_HALF_READER)
         ls_sys_shutdown(conn->wire.fd, SHUT_WR);
     ls_wire_close(&conn->wire);
     return 0;
@@ -305,6 +334,7 @@ static int conn_collect(lua_State *L)
 {
     struct ls_conn *conn = check_raw(L);
     ls_wire_close(&conn->wire);
+    unlink_conn(conn);
     return 0;
 }
 

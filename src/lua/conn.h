@@ -10,6 +10,8 @@ struct ls_call;
 
 #define LS_CONN "luaserve connection"
 
+enum ls_half { LS_HALF_NONE, LS_HALF_READER, LS_HALF_WRITER }; /* of a duplex, by process */
+
 struct ls_conn {
     struct ls_wire wire;
     struct ls_engine *e;  /* of whose client it is; NULL: it is no client's */
@@ -17,10 +19,18 @@ struct ls_conn {
     size_t sent;
     uint64_t due; /* µs: when it wants to be looked at, even if nothing happens; 0: never */
     struct ls_peer peer;
+    enum ls_half half;
+    int relay; /* LS_HALF_READER: by which the writer hears of it */
+    /* LS_HALF_WRITER: a control frame that the reader wants to be sent; opcode 0: the reader has ended. NULL:
+     * there are no frames here. */
+    void (*relayed)(struct ls_conn *conn, int opcode, struct ls_slice payload);
+    const struct ls_engine *maker;  /* whose handler has made it, where it is no client's */
+    struct ls_conn *next, **before; /* of all that were made */
 };
 
-/* Pushes a new connection; it is closed already until its wire is set. */
+/* Pushes a new connection, which is closed already; opens it, with a socket that is its own from then on. */
 struct ls_conn *ls_conn_push(lua_State *L);
+void ls_conn_own(lua_State *L, struct ls_conn *conn, int fd);
 
 /* The one at `index`, WebSockets too; raises when it is none. */
 struct ls_conn *ls_conn_check(lua_State *L, int index);

@@ -45,7 +45,7 @@ static int core_dial(lua_State *L)
     int err = ls_net_dial(to, port > 0 ? &from : NULL, &fd);
     if (err < 0 && err != -EINPROGRESS)
         return failed(L, err);
-    ls_wire_init(&conn->wire, fd, true);
+    ls_conn_own(L, conn, fd);
     ls_address_ip(to, conn->peer.ip);
     conn->peer.port = ls_address_port(to);
     lua_pushboolean(L, err == 0);

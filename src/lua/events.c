@@ -4,16 +4,12 @@
 #include "base/clock.h"
 #include "exchange/answer.h"
 #include "exchange/live.h"
+#include "lua/duplex.h"
 #include "lua/handler.h"
 #include "lua/wait.h"
 
-enum { ALL_SOURCES = 1, CLIENT_LEFT = POLLHUP | POLLERR | POLLRDHUP };
-
-static void add(struct ls_events *events, int fd, int what)
-{
-    if (fd >= 0 && events->count < LS_EVENTS_SOCKETS)
-        events->all[events->count++] = (struct pollfd) { .fd = fd, .events = (short)what };
-}
+/* What is waited for: POLLIN or POLLOUT of the sources, or that the reader of a duplex ends. */
+enum { READER_ENDS = 0x10000, CLIENT_LEFT = POLLHUP | POLLERR | POLLRDHUP };
 
 /* Half of a connection that is left may be all that a raw client wants; others have gone. */
 static int leaving(const struct ls_engine *e)
@@ -21,19 +17,33 @@ static int leaving(const struct ls_engine *e)
     return e->live == LS_LIVE_RAW ? 0 : POLLRDHUP;
 }
 
+/* In the writer of a duplex somebody else reads, and looks at the clock. */
+static void add_conn(struct ls_events *events, const struct ls_conn *conn, int what)
+{
+    bool reads = conn->half != LS_HALF_WRITER;
+    if (reads)
+        events->until = ls_clock_sooner(events->until, conn->due);
+    else
+        what &= ~POLLIN;
+    if (what)
+        ls_events_add(events, conn->wire.fd, what);
+}
+
 static void add_sources(lua_State *L, struct ls_events *events, const struct ls_engine *e, int what)
 {
+    const struct ls_call *call = e->handler;
     bool client = false;
     for (int i = 2; i <= lua_gettop(L); i++) {
         const struct ls_conn *conn = ls_conn_test(L, i);
         if (!conn)
             continue;
-        add(events, conn->wire.fd, what | (conn->out.len > 0 ? POLLOUT : 0));
-        events->until = ls_clock_sooner(events->until, conn->due);
+        add_conn(events, conn, what | (conn->out.len > 0 ? POLLOUT : 0));
         client |= conn->e != NULL;
     }
-    if (!client && e->live != LS_LIVE_NOT && !e->eof)
-        add(events, e->driver->socket(e->driver, (struct ls_engine *)e), leaving(e));
+    if (call->duplex)
+        ls_duplex_add(call->duplex, events);
+    else if (!client && e->live != LS_LIVE_NOT && !e->eof)
+        ls_events_add(events, e->driver->socket(e->driver, (struct ls_engine *)e), leaving(e));
 }
 
 /* ---- heartbeats ---- */
@@ -83,7 +93,9 @@ static int waited(lua_State *L, int status, lua_KContext what)
     if (client_has_left(e, &call->events))
         ls_engine_gone(e);
     ls_wait_check(L);
-    if (e->streaming && ls_site_stops(e->site))
+    if (call->duplex)
+        ls_duplex_listen(L, call->duplex);
+    if (e->streaming && ls_site_stops(e->site) && what != READER_ENDS)
         return lua_pushnil(L), 1;
     if (call->beat_at > 0 && now >= call->beat_at && !(until > 0 && now >= until))
         return beat(L, what);
@@ -98,8 +110,11 @@ static int begin(lua_State *L, lua_KContext what)
     struct ls_engine *e = ls_lua_of(L)->current;
     struct ls_call *call = e->handler;
     struct ls_events *events = &call->events;
+    if (call->duplex && what == POLLIN && ls_duplex_has_ended(call->duplex))
+        return lua_pushnil(L), 1;
     *events = (struct ls_events) { .until = (uint64_t)lua_tointeger(L, 1) };
-    add_sources(L, events, e, (int)what);
+    events->stays = what == READER_ENDS;
+    add_sources(L, events, e, (int)what & (POLLIN | POLLOUT));
     if (e->live == LS_LIVE_EVENTS)
         events->until = ls_clock_sooner(events->until, call->beat_at);
     ls_engine_set_events(e, events);
@@ -120,6 +135,32 @@ static int core_wait_out(lua_State *L)
     luaL_checkinteger(L, 1);
     ls_conn_check(L, 2);
     return begin(L, POLLOUT);
+}
+
+static int wait_for_reader(lua_State *L)
+{
+    return begin(L, READER_ENDS);
+}
+
+static int awaited(lua_State *L, int status, lua_KContext ctx)
+{
+    struct ls_call *call = ls_lua_of(L)->current->handler;
+    (void)status, (void)ctx;
+    lua_settop(L, 1);
+    if (ls_duplex_has_ended(call->duplex))
+        return 0;
+    lua_pushcfunction(L, wait_for_reader);
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, 0, 0, awaited);
+    return awaited(L, LUA_OK, 0);
+}
+
+/* await(): until the reader of the duplex has ended; what it wants to be sent meanwhile is. */
+static int core_await(lua_State *L)
+{
+    lua_settop(L, 0);
+    lua_pushinteger(L, 0);
+    return awaited(L, LUA_OK, 0);
 }
 
 /* stops(): does the server stop? */
@@ -161,10 +202,8 @@ int ls_events_sleep(lua_State *L, uint64_t until)
 
 void ls_events_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = { { "wait", core_wait },
-                                          { "wait_out", core_wait_out },
-                                          { "now", core_now },
-                                          { "stops", core_stops },
-                                          { NULL, NULL } };
+    static const luaL_Reg functions[] = { { "wait", core_wait },   { "wait_out", core_wait_out },
+                                          { "now", core_now },     { "stops", core_stops },
+                                          { "await", core_await }, { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
 }

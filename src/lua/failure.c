@@ -122,9 +122,23 @@ static const char *cause_of(const struct failure *f)
         return "over its CPU time";
     case LS_INTERRUPT_EXIT:
         return "ended";
+    case LS_INTERRUPT_LEFT:
     case LS_INTERRUPT_NONE:
     default:
         return f->memory ? "over its memory" : "failed";
+    }
+}
+
+/* What has no request is called by what it has. */
+static void name_live(const struct ls_lua *lua, const struct ls_engine *e, struct ls_slice *method,
+                      struct ls_slice *target)
+{
+    if (e->live == LS_LIVE_RAW) {
+        *method = LS_SLICE("tcp");
+        *target = ls_slice_of(e->peer.ip);
+    } else if (e->live == LS_LIVE_SCHEDULE) {
+        *method = LS_SLICE("every");
+        *target = ls_slice_of(ls_schedules_of(lua->schedules, e->handler_number)->name);
     }
 }
 
@@ -136,10 +150,7 @@ static void log_failure(struct ls_lua *lua, const struct failure *f)
     char code[32] = "";
     if (f->interrupted == LS_INTERRUPT_EXIT)
         snprintf(code, sizeof code, " with os.exit(%d)", lua->exit_status);
-    if (e->live == LS_LIVE_RAW) {
-        method = LS_SLICE("tcp");
-        target = ls_slice_of(e->peer.ip);
-    }
+    name_live(lua, e, &method, &target);
     ls_log_block(lua->log, LS_LOG_ERROR, f->text.failed ? NULL : f->text.at,
                  "%s %.*s %.*s: handler %s%s", e->id, (int)method.len, method.at, (int)target.len,
                  target.at, cause_of(f), code);
@@ -210,7 +221,7 @@ bool ls_failure_answer(struct ls_lua *lua, struct ls_engine *e, int status)
     describe(lua, &f); /* while the failed calls still stand on the stack */
     ls_call_unwind(f.call);
     f.interrupted = (enum ls_interrupt)lua->interrupted;
-    if (!f.quiet && !e->gone)
+    if (!f.quiet && !e->gone && f.interrupted != LS_INTERRUPT_LEFT)
         log_failure(lua, &f);
     bool can = !e->gone && can_answer(e), recover = can && leave_to_recover(lua, &f);
     if (can && !recover)

@@ -113,6 +113,20 @@ static int run_raw(lua_State *L, const struct ls_lua_handler *handler)
     return raw_returned(L, LUA_OK, 0);
 }
 
+static int schedule_returned(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status, (void)ctx;
+    ls_live_end(ls_lua_of(L)->current, true);
+    return 0;
+}
+
+static int run_schedule(lua_State *L, const struct ls_lua_handler *handler)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, handler->function);
+    lua_callk(L, 0, 0, 0, schedule_returned);
+    return schedule_returned(L, LUA_OK, 0);
+}
+
 /* The coroutine's body. */
 static int run_handler(lua_State *L)
 {
@@ -120,6 +134,8 @@ static int run_handler(lua_State *L)
     const struct ls_lua_handler *handler = &lua->handlers[call_of(L)->handler];
     if (lua->current->live == LS_LIVE_RAW)
         return run_raw(L, handler);
+    if (lua->current->live == LS_LIVE_SCHEDULE)
+        return run_schedule(L, handler);
     bool around = handler->around != LUA_NOREF;
     if (around)
         lua_rawgeti(L, LUA_REGISTRYINDEX, handler->around);

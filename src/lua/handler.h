@@ -7,6 +7,7 @@
 #include "lua/state.h"
 
 struct ls_conn;
+struct ls_duplex;
 struct ls_view;
 
 struct ls_problem {
@@ -26,6 +27,7 @@ struct ls_call { /* e->handler: what one connection's handlers run in, kept from
     struct ls_events events;   /* that it waits for */
     uint64_t beat, beat_at;    /* µs: of the heartbeat of an endless response; 0: it has none */
     struct ls_conn *conn;      /* to the client; NULL: the handler has none */
+    struct ls_duplex *duplex;  /* whose writer the handler is; NULL: it is none */
     struct ls_problem problem; /* what an error handler was called for */
     struct ls_view *request, *reply; /* what its handlers hold of it, from the first to the last */
 };

@@ -8,6 +8,8 @@ static const char *push_message(lua_State *L)
     switch (lua->interrupted) {
     case LS_INTERRUPT_CPU:
         return lua_pushliteral(L, "the handler used more than its CPU time and was interrupted");
+    case LS_INTERRUPT_LEFT:
+        return lua_pushliteral(L, "the client has left");
     case LS_INTERRUPT_EXIT:
         return lua_pushfstring(L, "os.exit(%d) ended the handler", lua->exit_status);
     default:

@@ -275,21 +275,45 @@ static int core_handler_of(lua_State *L)
     return 1;
 }
 
+static uint64_t time_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    return (uint64_t)luaL_checkinteger(L, -1);
+}
+
+/* schedule { name, handler, where, interval, first, limits }: a handler that is called at intervals. */
+static int core_schedule(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    struct ls_schedule schedule = { .name = (char *)text_field(L, "name"),
+                                    .where = (char *)text_field(L, "where"),
+                                    .interval = time_field(L, "interval"),
+                                    .first = time_field(L, "first") };
+    check_loading(L, schedule.where);
+    schedule.own = own_limits(L);
+    lua_getfield(L, 1, "handler");
+    schedule.handler = keep_handler(L, lua_gettop(L));
+    int err = ls_schedules_add(ls_lua_of(L)->schedules, &schedule);
+    if (err == -ENOSPC)
+        return luaL_error(L, "%s: app:every: there are %d schedules already", schedule.where,
+                          LS_SCHEDULES);
+    if (err == -EEXIST)
+        return luaL_error(L, "%s: app:every: the name \"%s\" is there already", schedule.where,
+                          schedule.name);
+    return err < 0 ? luaL_error(L, "not enough memory") : 0;
+}
+
 void ls_routes_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = { { "route", core_route },
-                                          { "around", core_around },
-                                          { "unrouted", core_unrouted },
-                                          { "provide", core_provide },
-                                          { "folder", core_folder },
-                                          { "pattern", core_pattern },
-                                          { "covers", core_covers },
-                                          { "look", core_look },
-                                          { "at_host", core_at_host },
-                                          { "begun", core_begun },
-                                          { "handler_of", core_handler_of },
-                                          { "service", core_service },
-                                          { NULL, NULL } };
+    static const luaL_Reg functions[] = {
+        { "route", core_route },           { "around", core_around },
+        { "unrouted", core_unrouted },     { "provide", core_provide },
+        { "folder", core_folder },         { "pattern", core_pattern },
+        { "covers", core_covers },         { "look", core_look },
+        { "at_host", core_at_host },       { "begun", core_begun },
+        { "handler_of", core_handler_of }, { "service", core_service },
+        { "schedule", core_schedule },     { NULL, NULL }
+    };
     luaL_newmetatable(L, PATTERN);
     lua_pop(L, 1);
     luaL_setfuncs(L, functions, 0);

@@ -9,6 +9,7 @@
 #include "http/chars.h"
 #include "http/websocket.h"
 #include "lua/conn.h"
+#include "lua/duplex.h"
 #include "lua/handler.h"
 #include "lua/reply.h"
 #include "lua/wait.h"
@@ -27,6 +28,7 @@ struct socket {
     uint64_t heard, patience; /* µs: when something came last, and how long nothing may */
     bool pinged;
     bool said_close, over; /* over: nothing more is read */
+    bool deaf;             /* the same in the writer of a duplex: its reader has ended */
     uint16_t code;         /* why it is over: of the close frame that came, or that went */
     struct ls_buffer reason;
 };
@@ -38,10 +40,19 @@ static struct socket *check(lua_State *L)
 
 /* ---- sending ---- */
 
+static bool has_room(const struct socket *s)
+{
+    return s->conn.out.len - s->conn.sent < PONGS_MOST;
+}
+
 /* Into what is to be written; the connection itself is not asked. */
 static void put(struct socket *s, enum ls_ws_opcode opcode, struct ls_slice payload)
 {
     char head[LS_WS_HEAD];
+    if (s->conn.half == LS_HALF_READER) { /* only the writer writes */
+        ls_duplex_relay(&s->conn, opcode, payload);
+        return;
+    }
     size_t len = ls_ws_frame_head(opcode, true, payload.len, head);
     ls_buffer_append(&s->conn.out, head, len);
     ls_buffer_slice(&s->conn.out, payload);
@@ -76,13 +87,25 @@ static void fail(struct socket *s, uint16_t code, const char *reason)
     end(s, code, ls_slice_of(reason));
 }
 
+/* What the reader of a duplex wants to be sent; once it has said the close, nothing else may go. */
+static void relayed(struct ls_conn *conn, int opcode, struct ls_slice payload)
+{
+    struct socket *s = (struct socket *)conn;
+    if (opcode == 0)
+        s->deaf = true;
+    else if (!s->said_close && (opcode == LS_WS_CLOSE || has_room(s)))
+        put(s, (enum ls_ws_opcode)opcode, payload);
+    s->said_close |= opcode == LS_WS_CLOSE;
+    ls_conn_flush(conn);
+}
+
 /* ---- what comes ---- */
 
 static void take_control(struct socket *s, const struct ls_ws_event *event)
 {
     switch (event->opcode) {
     case LS_WS_PING:
-        if (s->conn.out.len - s->conn.sent < PONGS_MOST && !s->said_close)
+        if (has_room(s) && !s->said_close)
             put(s, LS_WS_PONG, event->payload);
         break;
     case LS_WS_CLOSE:
@@ -163,16 +186,13 @@ static int give_end(lua_State *L, struct socket *s)
     return 4;
 }
 
-/* ws_try(ws): true, message, "text" or "binary"; true, nil, reason, code at the end; false: there is
- * nothing yet. */
-static int core_ws_try(lua_State *L)
+/* 1: a message is whole; 0: there is nothing yet, or it is over. */
+static bool advance(struct socket *s, struct ls_ws_event *event)
 {
-    struct socket *s = check(L);
-    struct ls_ws_event event;
     bool whole = false;
     long got = 1;
     while (!s->over && !whole && got > 0) {
-        whole = read_on(s, &event);
+        whole = read_on(s, event);
         if (whole || s->over)
             break;
         got = ls_wire_fill(&s->conn.wire);
@@ -187,11 +207,35 @@ static int core_ws_try(lua_State *L)
     }
     if (ls_conn_flush(&s->conn) < 0 && !s->over)
         end(s, LS_WS_LOST, ls_slice_of("the connection was lost"));
-    if (whole)
+    return whole;
+}
+
+/* ws_try(ws): true, message, "text" or "binary"; true, nil, reason, code at the end; false: there is
+ * nothing yet. */
+static int core_ws_try(lua_State *L)
+{
+    struct socket *s = check(L);
+    struct ls_ws_event event;
+    if (s->conn.half == LS_HALF_WRITER)
+        return luaL_error(L, "ws:receive in the process that writes (ws:duplex)");
+    if (advance(s, &event))
         return give_message(L, s, &event);
     if (s->over)
         return give_end(L, s);
     lua_pushboolean(L, 0);
+    return 1;
+}
+
+/* ws_ends(ws): has the client said its last, as far as anybody listens? Messages are passed over. */
+static int core_ws_ends(lua_State *L)
+{
+    struct socket *s = check(L);
+    struct ls_ws_event event;
+    if (s->conn.half == LS_HALF_WRITER)
+        return lua_pushboolean(L, s->deaf), 1;
+    while (advance(s, &event))
+        ls_buffer_clear(&s->message);
+    lua_pushboolean(L, s->over);
     return 1;
 }
 
@@ -204,8 +248,22 @@ static int flushed(lua_State *L, struct socket *s)
     int all = ls_conn_flush(&s->conn);
     if (all < 0)
         return ls_conn_gone(L, &s->conn);
+    ls_engine_enter_handler(s->conn.e); /* as with connections */
     lua_pushboolean(L, all);
     return 1;
+}
+
+/* False: we have said the close. */
+static bool may_send(lua_State *L, struct socket *s)
+{
+    const struct ls_call *call = ls_lua_of(L)->current->handler;
+    if (s->conn.half == LS_HALF_READER)
+        luaL_error(L, "ws:send in the process that reads (ws:duplex)");
+    if (call->duplex && call->conn == &s->conn)
+        ls_duplex_listen(L, call->duplex); /* a pong is not to wait for a writer that never does */
+    if (s->over)
+        ls_conn_gone(L, &s->conn);
+    return !s->said_close;
 }
 
 /* ws_send(ws, "text" or "binary", text): true: it is written; false: wait for it; nil: we have closed. */
@@ -217,9 +275,7 @@ static int core_ws_send(lua_State *L)
     size_t len;
     const char *text = luaL_checklstring(L, 3, &len);
     struct ls_slice payload = { text, len };
-    if (s->over)
-        return ls_conn_gone(L, &s->conn);
-    if (s->said_close)
+    if (!may_send(L, s))
         return lua_pushnil(L), 1;
     if (kind == 0 && !ls_chars_utf8(payload))
         return luaL_error(L, "text that is not UTF-8 (bytes go as \"binary\")");
@@ -234,9 +290,7 @@ static int core_ws_ping(lua_State *L)
     size_t len;
     const char *text = luaL_optlstring(L, 2, "", &len);
     luaL_argcheck(L, len <= LS_WS_CONTROL, 2, "at most 125 bytes");
-    if (s->over)
-        return ls_conn_gone(L, &s->conn);
-    if (s->said_close)
+    if (!may_send(L, s))
         return lua_pushnil(L), 1;
     put(s, LS_WS_PING, (struct ls_slice) { text, len });
     return flushed(L, s);
@@ -291,6 +345,7 @@ static int make(lua_State *L, struct ls_engine *e)
     ls_ws_reader_init(&s->reader, (uint64_t)lua_tointeger(L, 2));
     s->conn.e = e;
     s->conn.peer = e->peer;
+    s->conn.relayed = relayed;
     s->patience = e->limits.live_timeout;
     s->heard = ls_clock_us();
     lua_pushvalue(L, -1);
@@ -378,10 +433,9 @@ void ls_socket_open(lua_State *L)
 void ls_socket_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "ws_accept", core_ws_accept }, { "ws_begin", core_ws_begin },
-        { "ws_try", core_ws_try },       { "ws_send", core_ws_send },
-        { "ws_ping", core_ws_ping },     { "ws_close", core_ws_close },
-        { "ws_flush", core_ws_flush },   { NULL, NULL }
+        { "ws_accept", core_ws_accept }, { "ws_begin", core_ws_begin }, { "ws_try", core_ws_try },
+        { "ws_ends", core_ws_ends },     { "ws_send", core_ws_send },   { "ws_ping", core_ws_ping },
+        { "ws_close", core_ws_close },   { "ws_flush", core_ws_flush }, { NULL, NULL }
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -65,16 +65,10 @@ function ws.ping(self, text) return settle(self, core.ws_ping(self, text)) end
 --- say so too. Messages that come meanwhile are lost.
 function ws.close(self, code, reason)
   local due = core.now() + CLOSING
-  local written = core.ws_close(self, code, reason)
-  while core.now() < due do
-    if core.ws_try(self) then
-      local done, message = core.ws_try(self)
-      if done and message == nil then return end
-    elseif not core.wait(due, self) then
-      return
-    end
+  core.ws_close(self, code, reason)
+  while not core.ws_ends(self) and core.now() < due and core.wait(due, self) do
+    core.ws_flush(self)
   end
-  return written and nil
 end
 
 -- The handshake ----------------------------------------------------------------------------------------

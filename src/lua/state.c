@@ -9,6 +9,7 @@
 #include "lua/channels.h"
 #include "lua/conn.h"
 #include "lua/dicts.h"
+#include "lua/duplex.h"
 #include "lua/held.h"
 #include "lua/interrupt.h"
 #include "lua/request.h"
@@ -54,6 +55,7 @@ static int load_all(lua_State *L)
     ls_channels_open(L);
     ls_dicts_open(L);
     ls_conn_open(L);
+    ls_duplex_open(L);
     ls_socket_open(L);
     ls_app_open(L, l->options);
     if (l->options->scripts)
@@ -94,6 +96,7 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     lua->router = options->router;
     lua->mounts = options->mounts;
     lua->services = options->services;
+    lua->schedules = options->schedules;
     lua->base = options->base;
     lua->unrouted = -1;
     for (int i = 0; i < LS_PROVIDED; i++)
@@ -148,6 +151,7 @@ void ls_lua_join(struct ls_lua *lua, const struct ls_commons *commons, uint32_t 
     lua->commons = commons;
     lua->number = number;
     lua->bell = bell;
+    lua->hub = NULL; /* a second process has none of the first one's subscriptions */
 }
 
 void ls_lua_listen(struct ls_lua *lua)

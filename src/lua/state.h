@@ -15,6 +15,7 @@ enum ls_interrupt {
     LS_INTERRUPT_NONE,
     LS_INTERRUPT_WALL,
     LS_INTERRUPT_CPU,
+    LS_INTERRUPT_LEFT, /* the client has left, which a duplex's reader saw, and the writer did not look */
     LS_INTERRUPT_EXIT /* os.exit, where the process is not the client's alone */
 };
 
@@ -41,6 +42,7 @@ struct ls_lua_options {
     struct ls_router *router;
     struct ls_mounts *mounts;
     struct ls_services *services;
+    struct ls_schedules *schedules;
     const struct ls_log *log;
     const struct ls_secrets *secrets; /* lives as long as the state */
     const char *session_cookie;
@@ -57,6 +59,7 @@ struct ls_lua {
     struct ls_router *router;
     struct ls_mounts *mounts;
     struct ls_services *services;
+    struct ls_schedules *schedules;
     const char *base;
     const struct ls_buffer *code;    /* while it loads: see ls_app_compile */
     struct ls_lua_handler *handlers; /* routes.h: by their numbers */
@@ -69,6 +72,7 @@ struct ls_lua {
     uint32_t number;                  /* of this process among those that share them */
     struct ls_bell *bell;             /* by which it can be woken */
     struct ls_hub *hub;               /* its subscriptions; NULL: it has had none */
+    struct ls_conn *conns;            /* that handlers have made */
     bool dev, alone;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
     struct ls_engine *current;           /* whose handler runs; NULL: none */

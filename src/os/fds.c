@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include "base/slice.h"
@@ -150,6 +151,26 @@ void ls_fds_make_room(struct ls_fds *fds)
 int ls_fds_leave(const struct ls_fds *fds)
 {
     return ls_sys_close_range((unsigned)fds->shared_end, ~0U, CLOSE_RANGE_UNSHARE);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+int ls_fds_keep(const struct ls_fds *fds, int *keep, size_t count)
+{
+    unsigned from = (unsigned)fds->shared_end;
+    int err = 0;
+    qsort(keep, count, sizeof *keep, by_number);
+    for (size_t i = 0; i < count && err == 0; i++) {
+        if (keep[i] < (int)from)
+            continue;
+        if (keep[i] > (int)from)
+            err = ls_sys_close_range(from, (unsigned)keep[i] - 1, 0);
+        from = (unsigned)keep[i] + 1;
+    }
+    return err < 0 ? err : ls_sys_close_range(from, ~0U, 0);
 }
 
 /* The first call copies only what lies below the part it closes: that is the whole point, and why

@@ -12,6 +12,8 @@
 #ifndef LS_OS_FDS_H
 #define LS_OS_FDS_H
 
+#include <stddef.h>
+
 enum {
     LS_FDS_RING = 16,
     LS_FDS_ROOM = 16, /* numbers below shared_end that whoever sets it leaves free */
@@ -54,6 +56,9 @@ void ls_fds_make_room(struct ls_fds *fds);
 /* Another child that shares the table, its first act: leaves it with the shared descriptors. 0 or
  * -errno. */
 int ls_fds_leave(const struct ls_fds *fds);
+
+/* Closes all above the shared ones but those, which are sorted. 0 or -errno. */
+int ls_fds_keep(const struct ls_fds *fds, int *keep, size_t count);
 
 /* Worker, its first act: leaves it with the shared descriptors and its own ring entry.
  * The descriptor of its client, or -errno (then nothing was closed: only exit_group is safe). */

@@ -28,13 +28,23 @@ static void own_robust_list(const struct ls_fork *f)
     ls_sys_set_robust_list(head, f->robust_len);
 }
 
-int ls_fork(const struct ls_fork *f, unsigned long flags)
+static int fork_with(const struct ls_fork *f, unsigned long flags, int *pidfd)
 {
     const unsigned long how = SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-    int pid = ls_sys_clone(how | flags, NULL, NULL, f->tid, 0);
+    int pid = ls_sys_clone(how | flags, NULL, pidfd, f->tid, 0);
     if (pid == 0)
         own_robust_list(f);
     return pid;
+}
+
+int ls_fork(const struct ls_fork *f, unsigned long flags)
+{
+    return fork_with(f, flags, NULL);
+}
+
+int ls_fork_sibling(const struct ls_fork *f, int *pidfd)
+{
+    return fork_with(f, CLONE_PARENT | CLONE_PIDFD, pidfd);
 }
 
 void ls_process_exit(int status)

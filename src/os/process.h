@@ -24,6 +24,11 @@ int ls_fork_prepare(struct ls_fork *f);
  * thread that forked this process. */
 int ls_fork(const struct ls_fork *f, unsigned long flags);
 
+/* The same for a child of our parent's, which is told of its end and reaps it. *pidfd, in the caller: a
+ * descriptor of the child (pidfd_open(2)), close-on-exec, by which it can be sent signals however long it
+ * has been dead. */
+int ls_fork_sibling(const struct ls_fork *f, int *pidfd);
+
 /* fflush(NULL), then exit_group: no atexit handler and no destructor runs. (In a coverage build
  * gcov's counters are written as well.) */
 _Noreturn void ls_process_exit(int status);

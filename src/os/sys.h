@@ -64,6 +64,7 @@ long ls_sys_writev(int fd, const struct iovec *parts, long count);
 int ls_sys_dup(int fd);
 int ls_sys_dup3(int from, int to, int flags);
 int ls_sys_fcntl(int fd, int command, unsigned long argument);
+int ls_sys_pipe2(int ends[2], int flags);
 int ls_sys_close(int fd);
 int ls_sys_close_range(unsigned first, unsigned last, unsigned flags);
 
@@ -76,13 +77,15 @@ int ls_sys_epoll_pwait(int epoll, struct epoll_event *events, int count, int tim
 
 int ls_sys_eventfd2(unsigned count, int flags);
 
-/* The tids are written where CLONE_PARENT_SETTID and CLONE_CHILD_SETTID ask for it. */
+/* The tids are written where CLONE_PARENT_SETTID and CLONE_CHILD_SETTID ask for it; with CLONE_PIDFD a
+ * descriptor is written to *parent_tid. */
 int ls_sys_clone(unsigned long flags, void *stack, int *parent_tid, int *child_tid,
                  unsigned long tls);
 int ls_sys_wait4(int pid, int *status, int options, struct rusage *usage);
 int ls_sys_waitid(int type, int id, siginfo_t *info, int options, struct rusage *usage);
 int ls_sys_kill(int pid, int signal);
 int ls_sys_rt_sigqueueinfo(int pid, int signal, const siginfo_t *info);
+int ls_sys_pidfd_send_signal(int pidfd, int signal, const siginfo_t *info, unsigned flags);
 int ls_sys_rt_sigaction(int signal, const struct ls_sigaction *action, struct ls_sigaction *old);
 int ls_sys_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old);
 int ls_sys_signalfd4(int fd, const uint64_t *mask, int flags);

@@ -7,10 +7,6 @@
 #include "server/incident.h"
 #include "server/reaper.h"
 
-enum {
-    RESOLUTION = 10000 /* µs: how often we look at most */
-};
-
 /* The worker's whole process group; a worker that has none yet has started nothing. */
 static void kill_worker(struct luaserve *s, uint32_t client)
 {
@@ -138,7 +134,7 @@ static uint64_t look_at_handler(struct luaserve *s, uint32_t client, uint64_t wo
 {
     struct ls_client *c = &s->clients.all[client];
     struct ls_slot *slot = ls_clients_slot(&s->clients, client);
-    uint64_t next = ls_watch_look(&c->watch, slot, c->pid, c->worker, word, deadline, now);
+    uint64_t next = ls_watch_look(&c->watch, slot, c->pid, c->self, word, deadline, now);
     if (next <= now)
         end_handler(s, client, word);
     return next;
@@ -171,7 +167,7 @@ static uint64_t look(struct luaserve *s, uint32_t client, uint64_t now)
     if (deadline > now)
         return deadline;
     expire(s, client, word, deadline, now);
-    return c->kill_at > now ? c->kill_at : now + RESOLUTION;
+    return c->kill_at > now ? c->kill_at : now + LS_WATCH_RESOLUTION;
 }
 
 uint64_t ls_budgets_look(struct luaserve *s, uint64_t now)
@@ -183,7 +179,7 @@ uint64_t ls_budgets_look(struct luaserve *s, uint64_t now)
         uint64_t at = look(s, s->clients.active[i], now);
         next = at < next ? at : next;
     }
-    return next > now + RESOLUTION ? next : now + RESOLUTION;
+    return next > now + LS_WATCH_RESOLUTION ? next : now + LS_WATCH_RESOLUTION;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -211,6 +207,10 @@ void ls_budgets_measure(struct luaserve *s)
     shortest = least(shortest, least(site->linger_timeout, shortest_of(&site->limits)));
     for (size_t i = 0; i < ls_router_count(s->now->router); i++)
         shortest = least(shortest, shortest_of(&ls_router_at(s->now->router, i)->own));
+    for (size_t i = 0; i < s->now->services.count; i++)
+        shortest = least(shortest, shortest_of(&s->now->services.all[i].own));
+    for (size_t i = 0; i < s->now->schedules.count; i++)
+        shortest = least(shortest, shortest_of(&s->now->schedules.all[i].own));
     s->shortest = shortest;
 }
 

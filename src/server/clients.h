@@ -12,10 +12,10 @@
 struct ls_client {
     int fd;  /* our copy of its socket, kept until the worker is reaped and longer; -1: free */
     int pid; /* of its worker; 0: reaped */
-    uint32_t generation; /* that its worker was forked with */
-    void *worker;        /* the address of its struct ls_worker, in that process */
-    uint64_t number;     /* from 1 */
-    uint32_t service;    /* 0: HTTP; others would not understand an answer of ours */
+    uint32_t generation;  /* that its worker was forked with */
+    struct ls_self *self; /* of its worker, in that process */
+    uint64_t number;      /* from 1 */
+    uint32_t service;     /* 0: HTTP; others would not understand an answer of ours */
     struct ls_address peer;
     bool answered;         /* we wrote an answer: the client may still be sending */
     bool cut;              /* the connection is to end with a reset */

@@ -101,6 +101,32 @@ static void append_request(struct ls_buffer *out, const struct luaserve *s,
                      slot->target);
 }
 
+/* Who was it, and why did it end? */
+static void append_end(struct ls_buffer *out, const struct ls_slot *slot, int pid, const char *what,
+                       const char *why, int status)
+{
+    if (why) {
+        ls_buffer_printf(out, "%s (%s %d)", why, what, pid);
+    } else {
+        ls_buffer_printf(out, "%s %d died: ", what, pid);
+        append_cause(out, slot, status);
+    }
+    ls_buffer_byte(out, '\0');
+}
+
+void ls_death_log_side(struct luaserve *s, const struct ls_slot *slot, int pid, const char *why,
+                       const struct ls_death *death)
+{
+    struct ls_buffer text = { 0 }, more = { 0 };
+    append_request(&text, s, slot);
+    append_end(&text, slot, pid, "side process", why, death->status);
+    append_more(&more, slot, death);
+    ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at, "%s",
+                 text.failed ? "?" : text.at);
+    ls_buffer_free(&text);
+    ls_buffer_free(&more);
+}
+
 void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death *death)
 {
     const struct ls_pool_place *p = &s->pool.places[place];
@@ -110,13 +136,7 @@ void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death
         append_request(&text, s, slot);
     else
         slot->head_len = 0;
-    if (p->why) {
-        ls_buffer_printf(&text, "%s (worker %d)", p->why, p->pid);
-    } else {
-        ls_buffer_printf(&text, "worker %d died: ", p->pid);
-        append_cause(&text, slot, death->status);
-    }
-    ls_buffer_byte(&text, '\0');
+    append_end(&text, slot, p->pid, "worker", p->why, death->status);
     append_more(&more, slot, death);
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
                  "%s; with it went %u clients", text.failed ? "?" : text.at,

@@ -17,6 +17,10 @@ struct ls_death {
 void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
                   const char *told);
 
+/* The same for a side process, whose slot that is. `why` it was ended; NULL: not by us. */
+void ls_death_log_side(struct luaserve *s, const struct ls_slot *slot, int pid, const char *why,
+                       const struct ls_death *death);
+
 /* The same for the worker of mode "pool" at that place, and all its clients. */
 void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death *death);
 

@@ -70,6 +70,7 @@ void ls_generation_free(struct ls_generation **generation)
     ls_router_free(&g->router);
     ls_mounts_free(&g->mounts);
     ls_services_free(&g->services);
+    ls_schedules_free(&g->schedules);
     if (g->site.www.root >= 0)
         ls_sys_close(g->site.www.root);
     ls_gzip_unload(&g->gzip);
@@ -190,6 +191,7 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
         .router = g->router,
         .mounts = &g->mounts,
         .services = &g->services,
+        .schedules = &g->schedules,
         .log = &g->log,
         .secrets = &g->secrets,
         .session_cookie = g->config.session.cookie,
@@ -231,6 +233,7 @@ static void fill_site(struct ls_generation *g)
     site->router = g->router;
     site->mounts = &g->mounts;
     site->services = &g->services;
+    site->schedules = &g->schedules;
     site->www.index = c->index;
     site->www.listing = c->listing;
     site->www.max_age = c->max_age / 1000000;
@@ -263,7 +266,8 @@ int ls_generation_check(struct ls_generation *g, struct luaserve_error *error)
 /* Whoever starts it in a wrong folder would only see 404. */
 static void warn_of_nothing(const struct ls_generation *g)
 {
-    if (g->site.www.root < 0 && ls_router_count(g->router) == 0 && g->services.count == 0)
+    if (g->site.www.root < 0 && ls_router_count(g->router) == 0 && g->services.count == 0 &&
+        g->schedules.count == 0)
         ls_log(
             &g->log, LS_LOG_WARN,
             "nothing to serve: there is no folder %s, and no script in %s; every request gets 404",

@@ -10,6 +10,7 @@
 #include "server/clients.h"
 #include "server/config.h"
 #include "server/shared.h"
+#include "server/side.h"
 #include "server/worker.h"
 
 struct ls_generation {
@@ -31,10 +32,12 @@ struct ls_generation {
     struct ls_router *router;
     struct ls_mounts mounts;
     struct ls_services services;
+    struct ls_schedules schedules;
     struct ls_lua *lua;
     uint64_t digest;     /* of what it was made of, before it was read; see ls_generation_digest */
     struct ls_site site; /* refers to all the above */
-    struct ls_worker worker; /* of the child, once it is one */
+    struct ls_worker worker; /* of the child, once it is one … */
+    struct ls_side side;     /* … or this */
 };
 
 /* The default configuration, nothing loaded; NULL when memory is short. `made_up`: the secret when the

@@ -65,7 +65,7 @@ static uint32_t slots(const struct ls_config *c)
 
 static int open_fork(struct luaserve *s)
 {
-    int err = ls_clients_init(&s->clients, s->shared->seconds, s->shared->slots);
+    int err = ls_clients_init(&s->clients, s->shared->sides.first, s->shared->slots);
     if (err == 0)
         err = ls_census_init(&s->census, s->clients.max);
     ls_budgets_measure(s);
@@ -124,7 +124,7 @@ static void ring_all(struct luaserve *s)
     for (uint32_t i = 0; i < s->clients.count; i++) {
         const struct ls_client *c = &s->clients.all[s->clients.active[i]];
         if (c->pid > 0)
-            ls_bell_ring(c->pid, &((struct ls_worker *)c->worker)->bell);
+            ls_bell_ring(c->pid, &c->self->bell);
     }
 }
 

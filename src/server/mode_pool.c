@@ -17,9 +17,8 @@
 #include "server/supervisor.h"
 
 enum {
-    FIRST_PAUSE = 100000,    /* µs before another one is started; doubled each time … */
-    LONGEST_PAUSE = 5000000, /* … up to this */
-    RESOLUTION = 10000       /* µs: how often we look at most */
+    FIRST_PAUSE = 100000,   /* µs before another one is started; doubled each time … */
+    LONGEST_PAUSE = 5000000 /* … up to this */
 };
 
 static uint32_t slots(const struct ls_config *c)
@@ -129,7 +128,7 @@ static uint64_t fill_places(struct luaserve *s, uint64_t now)
             return s->pool.restart_at;
         if (place < 0) {
             oldest_goes(s, now);
-            return now + RESOLUTION;
+            return now + LS_WATCH_RESOLUTION;
         }
         start(s, place, now);
     }
@@ -149,7 +148,8 @@ static uint64_t look_at(struct luaserve *s, int index, uint64_t now)
     }
     if (ls_slot_phase(word) != LS_PHASE_HANDLER)
         return UINT64_MAX;
-    uint64_t next = ls_watch_look(&p->watch, slot, p->pid, &s->pool.worker, word, deadline, now);
+    uint64_t next =
+        ls_watch_look(&p->watch, slot, p->pid, &s->pool.worker.self, word, deadline, now);
     if (next > now)
         return next;
     end_worker(p, "handler did not end when interrupted: killed", now);
@@ -163,7 +163,7 @@ static uint64_t look(struct luaserve *s, uint64_t now)
         uint64_t at = s->pool.places[i].pid > 0 ? look_at(s, i, now) : UINT64_MAX;
         next = at < next ? at : next;
     }
-    next = next > now + RESOLUTION ? next : now + RESOLUTION;
+    next = next > now + LS_WATCH_RESOLUTION ? next : now + LS_WATCH_RESOLUTION;
     return ls_clock_sooner(next, fill_places(s, now));
 }
 
@@ -203,6 +203,7 @@ static void ended(struct luaserve *s, int pid, const struct ls_death *death)
         delay_next(s, atomic_load(&s->shared->slots[index].word) == 0);
     ls_pool_clear(s->pool.shared, (uint32_t)index);
     ls_commons_recover(&s->shared->commons, (uint32_t)index + 1);
+    ls_warden_orphan(s, (uint32_t)index + 1);
     *p = (struct ls_pool_place) { .pid = 0 };
 }
 

@@ -27,7 +27,7 @@ static struct ls_seat *seat_of(struct ls_engine *e)
 static void publish(struct ls_poolworker *w, struct ls_seat *seat, uint64_t deadline)
 {
     struct ls_engine *e = &seat->engine;
-    struct ls_slot *slot = w->slot;
+    struct ls_slot *slot = w->self.slot;
     w->running = seat;
     slot->client = e->client;
     slot->request = e->seq;
@@ -36,8 +36,8 @@ static void publish(struct ls_poolworker *w, struct ls_seat *seat, uint64_t dead
                      (struct ls_slice) { e->in.at, e->in.head });
     atomic_store_explicit(&slot->cpu, e->limits.cpu, memory_order_relaxed);
     atomic_store_explicit(&slot->deadline, deadline, memory_order_release);
-    w->word = ls_slot_word(++w->runs, LS_PHASE_HANDLER);
-    atomic_store_explicit(&slot->word, w->word, memory_order_release);
+    w->self.word = ls_slot_word(++w->runs, LS_PHASE_HANDLER);
+    atomic_store_explicit(&slot->word, w->self.word, memory_order_release);
 }
 
 static void unpublish(struct ls_poolworker *w)
@@ -45,8 +45,8 @@ static void unpublish(struct ls_poolworker *w)
     if (!w->running)
         return;
     w->running = NULL;
-    w->word = ls_slot_word(w->runs, LS_PHASE_IDLE);
-    atomic_store_explicit(&w->slot->word, w->word, memory_order_release);
+    w->self.word = ls_slot_word(w->runs, LS_PHASE_IDLE);
+    atomic_store_explicit(&w->self.slot->word, w->self.word, memory_order_release);
 }
 
 /* ---- deadlines ---- */
@@ -130,12 +130,12 @@ static int met_by_waiting(struct ls_poolworker *w, struct ls_member *m, struct l
 {
     enum ls_need_kind kind = seat->need.kind;
     if (kind == LS_NEED_TIME)
-        return ls_pause(w->lua, seat->engine.streaming ? m->fd : -1, 0, seat->need.until) > 0
+        return ls_pause(w->self.lua, seat->engine.streaming ? m->fd : -1, 0, seat->need.until) > 0
                    ? -EPIPE
                    : 0;
     short events = kind == LS_NEED_INPUT ? POLLIN : POLLOUT;
     uint64_t until = seat->deadline ? seat->deadline : UINT64_MAX;
-    int ready = ls_pause(w->lua, m->fd, events, until);
+    int ready = ls_pause(w->self.lua, m->fd, events, until);
     if (ready == 0)
         return -ETIMEDOUT;
     m->readable |= kind == LS_NEED_INPUT;
@@ -146,8 +146,8 @@ static int met_by_waiting(struct ls_poolworker *w, struct ls_member *m, struct l
 /* Others may be meant too. */
 static int block_events(struct ls_poolworker *w, const struct ls_engine *e)
 {
-    int err = ls_pause_events(e, w->lua, &w->bell);
-    ls_lua_listen(w->lua);
+    int err = ls_pause_events(e, w->self.lua, &w->self.bell);
+    ls_lua_listen(w->self.lua);
     return err;
 }
 
@@ -381,9 +381,32 @@ static void ring(struct ls_driver *d, struct ls_engine *e)
     ls_members_enqueue(&w->members, seat_of(e)->member);
 }
 
+/* All that is other clients' is closed in the second process. */
+static int split(struct ls_driver *d, struct ls_engine *e, struct ls_second *second)
+{
+    struct ls_poolworker *w = (struct ls_poolworker *)d;
+    int client = socket_of(d, e), is = ls_side_split(w->server, e, &w->self, second);
+    if (is != 0)
+        return is;
+    second->keep[second->kept++] = client;
+    second->keep[second->kept++] = second->news;
+    ls_fds_keep(&w->server->fds, second->keep, second->kept);
+    w->self.bell.fd = -1;
+    return 0;
+}
+
+static void join(struct ls_driver *d, const struct ls_second *second, bool ended)
+{
+    ls_side_join(((struct ls_poolworker *)d)->server, second, ended);
+}
+
 struct ls_driver ls_poolclient_driver(void)
 {
-    return (struct ls_driver) {
-        .enter = enter, .block = block, .socket = socket_of, .ring = ring, .yields = true
-    };
+    return (struct ls_driver) { .enter = enter,
+                                .block = block,
+                                .socket = socket_of,
+                                .ring = ring,
+                                .split = split,
+                                .join = join,
+                                .yields = true };
 }

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "exchange/answer.h"
 #include "lua/handler.h"
-#include "lua/interrupt.h"
 #include "os/sys.h"
 #include "server/confine.h"
 #include "server/notice.h"
@@ -63,7 +62,7 @@ static void expire(struct ls_poolworker *w, struct ls_seat *seat, uint64_t now)
         ls_engine_tear(e);
         break;
     case LS_PHASE_HANDLER:
-        ls_lua_time_out(w->lua);
+        ls_lua_time_out(w->self.lua);
         break;
     case LS_PHASE_HEAD:
     case LS_PHASE_BODY:
@@ -89,17 +88,7 @@ static void late(void *ctx, uint32_t index)
         ls_poolclient_serve(w, index);
 }
 
-/* ---- signals ---- */
-
-static void on_interrupt(int signal, siginfo_t *info, void *context)
-{
-    struct ls_poolworker *w = info->si_value.sival_ptr;
-    (void)signal, (void)context;
-    if (info->si_code != SI_QUEUE || info->si_pid != w->supervisor)
-        return;
-    if (w->word == ls_slot_word(atomic_load(&w->slot->interrupt), LS_PHASE_HANDLER))
-        ls_interrupt_raise(w->lua, (enum ls_interrupt)atomic_load(&w->slot->interrupt_why));
-}
+/* ---- last words ---- */
 
 #define NO_ID "................"
 
@@ -212,8 +201,8 @@ static void handle(struct ls_poolworker *w, const struct epoll_event *e)
         ls_members_enqueue(&w->members, index);
         break;
     case LS_ABOUT_BELL:
-        ls_bell_silence(&w->bell);
-        ls_lua_listen(w->lua);
+        ls_bell_silence(&w->self.bell);
+        ls_lua_listen(w->self.lua);
         break;
     default:
         ls_poolhouse_make_room(w); /* the bell; whether we are to go is looked at every time */
@@ -242,9 +231,9 @@ static int watch_bells(struct ls_poolworker *w)
     struct luaserve *s = w->server;
     struct epoll_event all = { .events = EPOLLIN | EPOLLET, .data.u64 = LS_ABOUT_SIGNAL };
     struct epoll_event own = { .events = EPOLLIN, .data.u64 = LS_ABOUT_BELL };
-    int err = ls_bell_open(&w->bell);
+    int err = ls_bell_open(&w->self.bell);
     if (err == 0)
-        err = ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, w->bell.fd, &own);
+        err = ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, w->self.bell.fd, &own);
     return err < 0 ? err : ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->pool.bell, &all);
 }
 
@@ -256,12 +245,9 @@ static int prepare(struct ls_poolworker *w)
     ls_notice_build(&w->last_words[1], 503, NO_ID, false);
     if (!w->crash_stack || w->last_words[0].failed || w->last_words[1].failed)
         return -ENOMEM;
-    ls_lua_serve(w->lua, NULL, NULL);
-    ls_lua_join(w->lua, &s->shared->commons, ls_shared_number(s->shared, w->slot), &w->bell);
-    ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
+    ls_self_join(&w->self, s, w->self.slot, NULL, NULL);
     ls_crash_last_words(w->crash_stack, say_last_words, w);
-    w->crash = &w->slot->crash;
-    ls_crash_note_in(w->crash_stack, &w->crash);
+    ls_crash_note_in(w->crash_stack, &w->self.crash);
     ls_crash_watch(w->crash_stack);
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
     int err = s->epoll < 0 ? s->epoll : watch_bells(w);
@@ -275,21 +261,20 @@ _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place)
     *w = (struct ls_poolworker) { .driver = ls_poolclient_driver(),
                                   .server = s,
                                   .site = &s->now->site,
-                                  .lua = s->now->lua,
+                                  .self = s->now->worker.self,
                                   .shared = s->pool.shared,
-                                  .place = place,
-                                  .bell.fd = -1,
-                                  .slot = &s->shared->slots[place],
-                                  .supervisor = s->now->worker.supervisor };
-    ls_confine(s->now, w->supervisor, s->pool.shared->max + 1024 + c->limits.descriptors);
+                                  .place = place };
+    w->self.slot = &s->shared->slots[place];
+    ls_confine(s->now, w->self.supervisor, s->pool.shared->max + 1024 + c->limits.descriptors);
     mallopt(M_TRIM_THRESHOLD, KEPT); /* or a large body costs its page faults each time */
     mallopt(M_MMAP_THRESHOLD, KEPT);
     int err = prepare(w);
     if (err < 0) {
-        snprintf(w->slot->cause, sizeof w->slot->cause, "cannot begin: %s", strerror(-err));
+        snprintf(w->self.slot->cause, sizeof w->self.slot->cause, "cannot begin: %s",
+                 strerror(-err));
         ls_process_exit(LUASERVE_OS);
     }
-    ls_confine_finish(s->now, w->slot);
+    ls_confine_finish(s->now, w->self.slot);
     loop(w);
     ls_process_exit(0);
 }

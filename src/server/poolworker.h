@@ -5,12 +5,10 @@
 
 #include "base/buffer.h"
 #include "exchange/engine.h"
-#include "lua/state.h"
-#include "os/bell.h"
 #include "server/members.h"
+#include "server/self.h"
 #include "server/sending.h"
 
-struct luaserve;
 struct ls_pool_shared;
 
 /* An engine, for as long as a client is at a request. */
@@ -29,22 +27,17 @@ struct ls_poolworker {
     struct ls_driver driver; /* first: the engine knows the worker by it */
     struct luaserve *server;
     const struct ls_site *site;
-    struct ls_lua *lua;
     struct ls_pool_shared *shared;
     uint32_t place;
-    struct ls_slot *slot;
-    uint64_t word;           /* what we last wrote to the slot */
+    struct ls_self self;
     uint64_t runs;           /* of handlers, from one wait to the next: the word's number */
     struct ls_seat *running; /* whose handler runs; NULL: none */
     struct ls_members members;
     struct ls_seat *free; /* the one that was used last is used next: it is in the caches */
     uint32_t idle;        /* members that are */
-    int supervisor;       /* our parent's pid */
     bool retired, stops;
-    struct ls_bell bell; /* for channels, and for whoever blocks */
-    bool asked;          /* we have asked the others to make room: the bell will ring here too */
+    bool asked; /* we have asked the others to make room: the bell will ring here too */
     struct ls_crash_stack *crash_stack;
-    struct ls_crash *crash; /* the slot's */
     struct ls_buffer
         last_words[2]; /* whole answers, 500 and 503, in which ids and the date are to be
                                        replaced */

@@ -105,10 +105,24 @@ void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death)
         after_death(s, client, phase, death);
     ls_clients_unset_pid(&s->clients, client);
     ls_commons_recover(&s->shared->commons, client + 1);
+    ls_warden_orphan(s, client + 1);
     if (c->answered && s->stop < 2)
         linger(s, client);
     else
         ls_reaper_close(s, client);
+}
+
+static void side_ended(struct luaserve *s, int pid, const struct ls_death *death)
+{
+    ls_warden_ended(s, pid, death);
+    ls_timetable_ended(s, pid);
+}
+
+/* Is it ours, whatever it has started with it? */
+static bool is_ours(const struct luaserve *s, int pid)
+{
+    return s->mode->owns(s, pid) || pid == s->reload.pid ||
+           ls_sides_find(&s->shared->sides, pid) >= 0;
 }
 
 void ls_reaper_run(struct luaserve *s)
@@ -121,13 +135,13 @@ void ls_reaper_run(struct luaserve *s)
             return;
         bool owned = s->mode->owns(s, info.si_pid);
         /* Whatever it had started goes with it; now, since its number may be another's later. */
-        if (owned || info.si_pid == s->reload.pid)
+        if (is_ours(s, info.si_pid))
             ls_sys_kill(-info.si_pid, SIGKILL);
         if (ls_sys_wait4(info.si_pid, &death.status, WNOHANG, &death.usage) != info.si_pid)
             return;
         if (owned)
             s->mode->ended(s, info.si_pid, &death);
-        else
-            ls_reload_ended(s, info.si_pid, death.status);
+        else if (!ls_reload_ended(s, info.si_pid, death.status))
+            side_ended(s, info.si_pid, &death);
     }
 }

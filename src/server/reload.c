@@ -40,7 +40,7 @@ static int make(const struct luaserve *s, struct ls_generation **made, struct lu
 static _Noreturn void try(struct luaserve *s)
 {
     struct ls_generation *g;
-    int supervisor = s->now->worker.supervisor;
+    int supervisor = s->now->worker.self.supervisor;
     if (ls_fds_leave(&s->fds) < 0)
         ls_sys_exit_group(LUASERVE_OS);
     ls_sys_setpgid(0, 0);
@@ -185,6 +185,7 @@ static void take_over(struct luaserve *s, struct ls_generation *g,
     ls_supervisor_hide(s);
     atomic_store(&s->shared->newest, g->site.generation);
     s->mode->renew(s, listeners);
+    ls_timetable_renew(s);
     ls_generation_free(&old);
     ls_fds_fill(&s->fds, s->placeholder);
     ls_log(&g->log, LS_LOG_INFO, "reloaded: generation %u", g->site.generation);

@@ -16,6 +16,8 @@
 #include "server/reload.h"
 #include "server/service.h"
 #include "server/shared.h"
+#include "server/timetable.h"
+#include "server/warden.h"
 
 /* What an event of the supervisor's epoll set is about: the low half of its data. The high half
  * says which one. */
@@ -39,6 +41,8 @@ struct luaserve {
     struct ls_door door;
     struct ls_census census;
     struct ls_pool pool;
+    struct ls_warden warden;
+    struct ls_timetable timetable;
     volatile sig_atomic_t stop; /* 1: gracefully, 2: at once */
     struct {
         volatile sig_atomic_t reload, reopen;

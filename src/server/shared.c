@@ -7,7 +7,7 @@
 
 /* The parts of the mapping, one after the other; most of it is never touched, and then is no memory. */
 struct layout {
-    size_t kin, channels, store, end; /* bytes from the beginning */
+    size_t sides, kin, channels, store, end; /* bytes from the beginning */
 };
 
 enum { PAGE = 4096 };
@@ -20,7 +20,8 @@ static size_t pages(size_t size)
 static struct layout lay_out(uint32_t processes, const struct ls_shared_sizes *sizes)
 {
     struct layout l;
-    l.kin = pages(sizeof(struct ls_shared) + processes * sizeof(struct ls_slot));
+    l.sides = pages(sizeof(struct ls_shared) + processes * sizeof(struct ls_slot));
+    l.kin = l.sides + pages(sizes->sides * sizeof(struct ls_side_place));
     l.channels = l.kin + pages(processes * sizeof(struct ls_kin));
     l.store = l.channels + pages(ls_channels_size(processes, sizes->ring));
     l.end = l.store + pages(sizes->store);
@@ -36,7 +37,7 @@ static int make_store(void *at, size_t size)
 
 int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes)
 {
-    uint32_t processes = sizes->workers + sizes->seconds + LS_SCHEDULES;
+    uint32_t processes = sizes->workers + sizes->sides;
     struct layout l = lay_out(processes, sizes);
     char *at = ls_sys_mmap(NULL, l.end, PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -45,8 +46,9 @@ int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes
     if (err < 0)
         return err;
     (*shared)->count = processes;
-    (*shared)->seconds = sizes->workers;
-    (*shared)->schedules = sizes->workers + sizes->seconds;
+    (*shared)->sides = (struct ls_sides) { .all = (struct ls_side_place *)(at + l.sides),
+                                           .count = sizes->sides,
+                                           .first = sizes->workers };
     (*shared)->commons = (struct ls_commons) { (struct ls_kin *)(at + l.kin), processes,
                                                (struct ls_channels *)(at + l.channels),
                                                (struct ls_store *)(at + l.store) };

@@ -1,14 +1,14 @@
 /* What the supervisor and all its workers see, in memory that they share.
  *
  * A process has a slot, and the number that is one more than the slot's index (exchange/kin.h): clients, or
- * in mode "pool" the places of workers, come first; then second processes of a client; then schedules. */
+ * in mode "pool" the places of workers, come first; then side processes (sides.h). */
 #ifndef LS_SERVER_SHARED_H
 #define LS_SERVER_SHARED_H
 
 #include "exchange/commons.h"
+#include "exchange/schedules.h"
 #include "exchange/slot.h"
-
-enum { LS_SCHEDULES = 32 };
+#include "server/sides.h"
 
 struct ls_shared {
     _Atomic uint32_t tls_told;    /* see struct ls_site */
@@ -16,15 +16,15 @@ struct ls_shared {
     _Atomic uint32_t newest;      /* generation; 0: the server stops */
     _Atomic uint32_t log_age;     /* counts how often the log was to be opened again */
     struct ls_commons commons;    /* which is not changed any more */
-    uint32_t seconds, schedules;  /* index of the first slot of these */
-    size_t size;                  /* bytes of it all */
-    uint32_t count;               /* of slots */
+    struct ls_sides sides;
+    size_t size;    /* bytes of it all */
+    uint32_t count; /* of slots */
     struct ls_slot slots[];
 };
 
 struct ls_shared_sizes {
     uint32_t workers; /* slots for clients, or for places of workers */
-    uint32_t seconds; /* for second processes */
+    uint32_t sides;   /* for side processes */
     size_t ring;      /* bytes of a channel */
     size_t store;     /* bytes of the shared dictionaries */
 };

@@ -66,7 +66,7 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
     s->clients.ring[entry] = client;
     s->clients.all[client].entry = entry;
     s->clients.all[client].generation = s->now->site.generation;
-    s->clients.all[client].worker = &s->now->worker;
+    s->clients.all[client].self = &s->now->worker.self;
     ls_clients_set_pid(&s->clients, client, pid);
     return pid;
 }

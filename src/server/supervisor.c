@@ -30,6 +30,7 @@ static void begin_drain(struct luaserve *s)
     s->drain_until = ls_clock_us() + s->now->config.limits.drain_timeout;
     atomic_store(&s->shared->newest, 0);
     s->mode->drain(s);
+    ls_warden_ring(s);
     s->listening = false;
 }
 
@@ -60,18 +61,24 @@ static void read_signals(struct luaserve *s)
     ls_reaper_run(s);
 }
 
+static void end_all(struct luaserve *s, const char *why)
+{
+    s->mode->end(s, why);
+    ls_warden_end(s, why);
+}
+
 static bool drained(struct luaserve *s, uint64_t now)
 {
     if (s->stop == 0)
         return false;
     if (s->listening)
         begin_drain(s);
-    if (s->mode->empty(s))
+    if (s->mode->empty(s) && ls_warden_is_empty(s))
         return true;
     if (s->stop > 1)
-        s->mode->end(s, "told to stop at once: killed");
+        end_all(s, "told to stop at once: killed");
     else if (now >= s->drain_until)
-        s->mode->end(s, "not done within limits.drain_timeout: killed");
+        end_all(s, "not done within limits.drain_timeout: killed");
     return false;
 }
 
@@ -100,12 +107,20 @@ static void do_what_was_asked(struct luaserve *s)
     }
 }
 
+/* Does what is due. When to look again, in µs; 0: no need. */
+static uint64_t look(struct luaserve *s, uint64_t now)
+{
+    uint64_t next = ls_clock_sooner(s->mode->look(s, now), ls_reload_look(s, now));
+    next = ls_clock_sooner(next, ls_timetable_look(s, now));
+    return ls_clock_sooner(next, ls_warden_look(s, now));
+}
+
 /* Signals come only while it waits, `waiting` being blocked even then: none can slip in between a
  * look at s->stop and the wait. */
 static void loop(struct luaserve *s, uint64_t waiting)
 {
     struct epoll_event events[EVENTS];
-    uint64_t now = ls_clock_us(), next = s->mode->look(s, now);
+    uint64_t now = ls_clock_us(), next = look(s, now);
     while (!drained(s, now)) {
         int timeout = timeout_ms(s, now, next);
         int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout, &waiting);
@@ -116,7 +131,7 @@ static void loop(struct luaserve *s, uint64_t waiting)
                 s->mode->event(s, events[i].data.u64);
         now = ls_clock_us();
         do_what_was_asked(s);
-        next = ls_clock_sooner(s->mode->look(s, now), ls_reload_look(s, now));
+        next = look(s, now);
     }
 }
 
@@ -179,7 +194,8 @@ static int map_shared(struct luaserve *s)
 {
     const struct ls_config *c = &s->now->config;
     const struct ls_shared_sizes sizes = { .workers = s->mode->slots(c),
-                                           .seconds = (uint32_t)c->processes.max_clients,
+                                           .sides =
+                                               (uint32_t)c->processes.max_clients + LS_SCHEDULES,
                                            .store = c->shared.size & ~(size_t)4095,
                                            .ring = c->channels.queue & ~(size_t)63 };
     return ls_shared_map(&s->shared, &sizes);
@@ -191,6 +207,8 @@ static int prepare(struct luaserve *s, uint64_t mask)
     int err = ls_fork_prepare(&s->fork);
     if (err == 0)
         err = map_shared(s);
+    if (err == 0)
+        err = ls_warden_open(s);
     if (err == 0)
         err = ls_generation_prepare(s->now);
     if (err == 0)
@@ -205,6 +223,7 @@ static int prepare(struct luaserve *s, uint64_t mask)
     err = s->mode->open(s);
     if (err < 0)
         return err;
+    ls_timetable_renew(s);
     ls_fault_become(LS_FAULT_SUPERVISOR);
     if (ls_identity_is_unsafe(&s->now->config))
         ls_log(&s->now->log, LS_LOG_WARN,
@@ -247,6 +266,8 @@ int ls_supervisor_run(struct luaserve *s)
     s->mode->close(s);
     ls_supervisor_leave(s);
     ls_generation_share(s->now, NULL, 0);
+    if (s->shared)
+        ls_warden_close(s);
     ls_shared_unmap(&s->shared);
     ls_process_restore_signals(&before);
     return err;

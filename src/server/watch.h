@@ -3,9 +3,12 @@
 #ifndef LS_SERVER_WATCH_H
 #define LS_SERVER_WATCH_H
 
-#include "exchange/slot.h"
+#include "server/self.h"
 
-enum { LS_WATCH_GRACE = 1000000 }; /* µs from an interrupt, or a lost client, to the kill */
+enum {
+    LS_WATCH_RESOLUTION = 10000, /* µs: how often the supervisor looks at most */
+    LS_WATCH_GRACE = 1000000     /* µs from an interrupt, or a lost client, to the kill */
+};
 
 struct ls_watch {         /* all zero: nothing seen yet */
     uint64_t interrupted; /* the deadline for which we interrupted */
@@ -15,10 +18,9 @@ struct ls_watch {         /* all zero: nothing seen yet */
     uint64_t base; /* µs of CPU time that the process had when we first saw it */
 };
 
-/* The process `pid`, whose slot said `word`, in phase HANDLER, and `deadline`. `context` goes with the
- * interrupt: what its handler there knows itself by. When to look again, in µs; <= now: it was
+/* The process `pid`, whose slot said `word`, in phase HANDLER, and `deadline`. `self` goes with the interrupt. When to look again, in µs; <= now: it was
  * interrupted, and has not ended in time. */
-uint64_t ls_watch_look(struct ls_watch *w, struct ls_slot *slot, int pid, void *context,
+uint64_t ls_watch_look(struct ls_watch *w, struct ls_slot *slot, int pid, struct ls_self *self,
                        uint64_t word, uint64_t deadline, uint64_t now);
 
 #endif

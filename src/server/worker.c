@@ -9,7 +9,6 @@
 #include "exchange/answer.h"
 #include "exchange/live.h"
 #include "lua/handler.h"
-#include "lua/interrupt.h"
 #include "os/sys.h"
 #include "server/confine.h"
 #include "server/pause.h"
@@ -21,8 +20,8 @@
 /* What the slot says of a request is not to be taken for the next one's. */
 static void forget_request(struct ls_worker *w)
 {
-    w->slot->method[0] = w->slot->target[0] = '\0';
-    w->slot->head_len = 0;
+    w->self.slot->method[0] = w->self.slot->target[0] = '\0';
+    w->self.slot->head_len = 0;
 }
 
 static void describe_request(struct ls_worker *w, const struct ls_engine *e)
@@ -30,7 +29,7 @@ static void describe_request(struct ls_worker *w, const struct ls_engine *e)
     if (w->described == e->seq || !e->in.at)
         return;
     w->described = e->seq;
-    ls_slot_describe(w->slot, ls_span_slice(e->in.at, e->head.method_token),
+    ls_slot_describe(w->self.slot, ls_span_slice(e->in.at, e->head.method_token),
                      ls_span_slice(e->in.at, e->head.target),
                      (struct ls_slice) { e->in.at, e->in.head });
 }
@@ -43,9 +42,9 @@ static void promise(struct ls_worker *w, const struct ls_engine *e)
     uint64_t out = whole ? w->sent + ls_output_left(&e->out) : 0;
     uint64_t in = w->received - ls_input_rest(&e->in).len;
     if (ls_answer_begun(e))
-        atomic_store_explicit(&w->slot->begun, e->seq, memory_order_relaxed);
-    atomic_store_explicit(&w->slot->promised_in, in, memory_order_relaxed);
-    atomic_store_explicit(&w->slot->promised_out, out, memory_order_relaxed);
+        atomic_store_explicit(&w->self.slot->begun, e->seq, memory_order_relaxed);
+    atomic_store_explicit(&w->self.slot->promised_in, in, memory_order_relaxed);
+    atomic_store_explicit(&w->self.slot->promised_out, out, memory_order_relaxed);
 }
 
 static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase, uint64_t deadline)
@@ -54,19 +53,20 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
     uint64_t word = ls_slot_word(e->seq, phase);
     if (phase == LS_PHASE_HANDLER || phase == LS_PHASE_SEND) {
         describe_request(w, e);
-        atomic_store_explicit(&w->slot->cpu, e->limits.cpu, memory_order_relaxed);
-        atomic_store_explicit(&w->slot->send_timeout, e->limits.send_timeout, memory_order_relaxed);
+        atomic_store_explicit(&w->self.slot->cpu, e->limits.cpu, memory_order_relaxed);
+        atomic_store_explicit(&w->self.slot->send_timeout, e->limits.send_timeout,
+                              memory_order_relaxed);
     }
     if (phase == LS_PHASE_SEND || phase == LS_PHASE_LIVE)
         promise(w, e);
     if (phase == LS_PHASE_IDLE || phase == LS_PHASE_HEAD)
         forget_request(w);
     if (phase == LS_PHASE_IDLE)
-        atomic_store_explicit(&w->slot->settled_in, w->received, memory_order_relaxed);
-    atomic_store_explicit(&w->slot->deadline, deadline, memory_order_release);
-    if (word != w->word && !ls_slot_move(w->slot, w->word, word))
+        atomic_store_explicit(&w->self.slot->settled_in, w->received, memory_order_relaxed);
+    atomic_store_explicit(&w->self.slot->deadline, deadline, memory_order_release);
+    if (word != w->self.word && !ls_slot_move(w->self.slot, w->self.word, word))
         return false;
-    w->word = word;
+    w->self.word = word;
     return true;
 }
 
@@ -74,7 +74,7 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
 
 static int pause_until(struct ls_worker *w, uint64_t until)
 {
-    int err = ls_pause(w->lua, w->engine.streaming ? w->fd : -1, 0, until);
+    int err = ls_pause(w->self.lua, w->engine.streaming ? w->fd : -1, 0, until);
     return err > 0 ? -EPIPE : err; /* nobody is left to write to */
 }
 
@@ -103,7 +103,7 @@ static int meet_output(struct ls_worker *w)
         return (int)sent;
     w->sent += (uint64_t)sent;
     if (!ls_output_pending(&e->out) && !ls_answer_begun(e))
-        atomic_store_explicit(&w->slot->settled_out, w->sent, memory_order_release);
+        atomic_store_explicit(&w->self.slot->settled_out, w->sent, memory_order_release);
     return 0;
 }
 
@@ -117,7 +117,7 @@ static int meet(struct ls_worker *w, const struct ls_need *need)
     case LS_NEED_TIME:
         return pause_until(w, need->until);
     case LS_NEED_EVENTS:
-        return ls_pause_events(&w->engine, w->lua, &w->bell);
+        return ls_pause_events(&w->engine, w->self.lua, &w->self.bell);
     case LS_NEED_END:
     default:
         return 0;
@@ -150,18 +150,18 @@ static void ring(struct ls_driver *d, struct ls_engine *e)
     (void)d, (void)e; /* whoever could wait here is the one who runs */
 }
 
-/* ---- signals ---- */
-
-/* The signal carries the address of our own struct ls_worker, which is the same in the supervisor
- * that sends it; the slot says which request is meant. */
-static void on_interrupt(int signal, siginfo_t *info, void *context)
+static int split(struct ls_driver *d, struct ls_engine *e, struct ls_second *second)
 {
-    struct ls_worker *w = info->si_value.sival_ptr;
-    (void)signal, (void)context;
-    if (info->si_code != SI_QUEUE || info->si_pid != w->supervisor)
-        return;
-    if (w->word == ls_slot_word(atomic_load(&w->slot->interrupt), LS_PHASE_HANDLER))
-        ls_interrupt_raise(w->lua, (enum ls_interrupt)atomic_load(&w->slot->interrupt_why));
+    struct ls_worker *w = (struct ls_worker *)d;
+    int is = ls_side_split(w->server, e, &w->self, second);
+    if (is == 0)
+        ls_bell_close(&w->self.bell);
+    return is;
+}
+
+static void join(struct ls_driver *d, const struct ls_second *second, bool ended)
+{
+    ls_side_join(((struct ls_worker *)d)->server, second, ended);
 }
 
 /* ---- life ---- */
@@ -169,7 +169,7 @@ static void on_interrupt(int signal, siginfo_t *info, void *context)
 static void quit(void *ctx, int status)
 {
     struct ls_worker *w = ctx;
-    snprintf(w->slot->cause, sizeof w->slot->cause, "os.exit(%d)", status);
+    snprintf(w->self.slot->cause, sizeof w->self.slot->cause, "os.exit(%d)", status);
     ls_process_exit(status);
 }
 
@@ -177,13 +177,8 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
 {
     atomic_store(&slot->detached, 1);
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
-    ls_confine(s->now, w->supervisor, (uint64_t)w->fd + s->now->config.limits.descriptors);
-    w->slot = slot;
-    w->crash = &slot->crash;
-    w->word = atomic_load(&slot->word);
-    ls_lua_serve(w->lua, quit, w);
-    ls_lua_join(w->lua, &s->shared->commons, ls_shared_number(s->shared, slot), &w->bell);
-    ls_sys_on_signal(LS_INTERRUPT_SIGNAL, on_interrupt, 0);
+    ls_confine(s->now, w->self.supervisor, (uint64_t)w->fd + s->now->config.limits.descriptors);
+    ls_self_join(&w->self, s, slot, quit, w);
     ls_crash_watch(w->crash_stack);
     ls_confine_finish(s->now, slot);
 }
@@ -205,6 +200,7 @@ static void serve(struct ls_worker *w)
 _Noreturn void ls_worker_main(struct luaserve *s, const struct ls_errand *errand)
 {
     struct ls_worker *w = &s->now->worker;
+    w->server = s;
     w->fd = ls_fds_detach(&s->fds, errand->entry);
     if (w->fd < 0)
         ls_sys_exit_group(LUASERVE_OS);
@@ -222,20 +218,26 @@ _Noreturn void ls_worker_main(struct luaserve *s, const struct ls_errand *errand
 
 int ls_worker_prepare(struct ls_worker *w, const struct ls_site *site, struct ls_lua *lua)
 {
-    *w = (struct ls_worker) { .fd = -1, .lua = lua, .supervisor = ls_sys_getpid(), .bell.fd = -1 };
-    w->driver =
-        (struct ls_driver) { .enter = enter, .block = block, .socket = socket_of, .ring = ring };
+    *w =
+        (struct ls_worker) { .fd = -1,
+                             .self = { .lua = lua, .bell.fd = -1, .supervisor = ls_sys_getpid() } };
+    w->driver = (struct ls_driver) { .enter = enter,
+                                     .block = block,
+                                     .socket = socket_of,
+                                     .ring = ring,
+                                     .split = split,
+                                     .join = join };
     w->crash_stack = ls_crash_stack_new();
     if (!w->crash_stack)
         return -ENOMEM;
-    ls_crash_note_in(w->crash_stack, &w->crash);
+    ls_crash_note_in(w->crash_stack, &w->self.crash);
     return ls_engine_init(&w->engine, site, &w->driver);
 }
 
 void ls_worker_free(struct ls_worker *w)
 {
     ls_crash_stack_free(&w->crash_stack);
-    if (w->lua)
-        ls_lua_end_connection(w->lua, &w->engine);
+    if (w->self.lua)
+        ls_lua_end_connection(w->self.lua, &w->engine);
     ls_engine_free(&w->engine);
 }

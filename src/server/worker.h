@@ -3,28 +3,18 @@
 #ifndef LS_SERVER_WORKER_H
 #define LS_SERVER_WORKER_H
 
-#include <signal.h>
-
 #include "exchange/engine.h"
-#include "lua/state.h"
-#include "os/bell.h"
-
-struct luaserve;
-
-enum { LS_INTERRUPT_SIGNAL = SIGURG }; /* ignored by default: harmless where nobody expects it */
+#include "server/self.h"
 
 struct ls_worker {
     struct ls_driver driver; /* first: the engine knows the worker by it */
     struct ls_engine engine;
-    struct ls_slot *slot;
-    struct ls_lua *lua;
-    struct ls_bell bell; /* who waits for events can be woken */
+    struct luaserve *server;
+    struct ls_self self;
     struct ls_crash_stack *crash_stack;
-    struct ls_crash *crash; /* the slot's */
-    uint64_t word;      /* what we last wrote to the slot: nobody else changes it but to take it */
-    uint64_t described; /* the request whose method and target the slot holds */
+    uint64_t described;      /* the request whose method and target the slot holds */
     uint64_t received, sent; /* bytes on this connection */
-    int fd, supervisor;      /* the client's socket, and our parent's pid */
+    int fd;                  /* the client's socket */
     bool said_all;           /* SHUT_WR is done */
 };
 

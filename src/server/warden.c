@@ -1,0 +1,147 @@
+#include "server/warden.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "os/own.h"
+#include "os/sys.h"
+#include "server/death.h"
+#include "server/side.h"
+
+enum { LEFT_GRACE = 3000000 }; /* µs for a writer whose reader has ended to look up */
+
+static struct ls_sides *sides(const struct luaserve *s)
+{
+    return &s->shared->sides;
+}
+
+static struct ls_slot *slot_of(const struct luaserve *s, uint32_t place)
+{
+    return &s->shared->slots[sides(s)->first + place];
+}
+
+static size_t size(const struct luaserve *s)
+{
+    return sides(s)->count * sizeof(struct ls_ward);
+}
+
+int ls_warden_open(struct luaserve *s)
+{
+    s->warden.all = ls_own_new(size(s));
+    return s->warden.all ? 0 : -ENOMEM;
+}
+
+void ls_warden_close(struct luaserve *s)
+{
+    ls_own_free(s->warden.all, s->warden.all ? size(s) : 0);
+    s->warden.all = NULL;
+}
+
+/* With its process group. The number stands in memory that workers can write to: whoever is not our child is
+ * left alone. */
+static void kill_side(int pid)
+{
+    siginfo_t info;
+    if (ls_sys_waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0)
+        return;
+    if (ls_sys_kill(-pid, SIGKILL) == -ESRCH)
+        ls_sys_kill(pid, SIGKILL);
+}
+
+static void end(struct luaserve *s, uint32_t place, int pid, const char *why)
+{
+    s->warden.all[place].why = why;
+    kill_side(pid);
+}
+
+/* ---- budgets ---- */
+
+static uint64_t look_at(struct luaserve *s, uint32_t place, int pid, uint64_t now)
+{
+    struct ls_slot *slot = slot_of(s, place);
+    uint64_t word = atomic_load(&slot->word), deadline = atomic_load(&slot->deadline);
+    if (ls_slot_phase(word) != LS_PHASE_HANDLER || deadline == 0)
+        return UINT64_MAX;
+    uint64_t next = ls_watch_look(&s->warden.all[place].watch, slot, pid,
+                                  &sides(s)->all[place].side->self, word, deadline, now);
+    if (next <= now)
+        end(s, place, pid, "handler did not end when interrupted: killed");
+    return next > now ? next : UINT64_MAX;
+}
+
+uint64_t ls_warden_look(struct luaserve *s, uint64_t now)
+{
+    uint64_t next = now + s->shortest; /* of handlers that begin after this look */
+    if (atomic_load(&sides(s)->taken) == 0)
+        return 0;
+    if (now < s->warden.look_at && s->warden.look_at < next)
+        return s->warden.look_at;
+    for (uint32_t i = 0; i < ls_sides_top(sides(s)); i++) {
+        int pid = ls_sides_pid(sides(s), i);
+        uint64_t at = pid > 0 ? look_at(s, i, pid, now) : UINT64_MAX;
+        next = at < next ? at : next;
+    }
+    next = next > now + LS_WATCH_RESOLUTION ? next : now + LS_WATCH_RESOLUTION;
+    return s->warden.look_at = next;
+}
+
+/* ---- the end ---- */
+
+/* The first process of that client may be at something that is not ours to wake: then its time is short. */
+static void hurry(struct luaserve *s, uint32_t owner)
+{
+    if (owner == 0 || owner > sides(s)->first || s->mode != &ls_mode_fork)
+        return;
+    struct ls_slot *slot = &s->shared->slots[owner - 1];
+    uint64_t deadline = atomic_load(&slot->deadline), until = ls_clock_us() + LEFT_GRACE;
+    atomic_store(&slot->left, 1);
+    if (deadline > until) /* and if it has set another one meanwhile, it is awake */
+        atomic_compare_exchange_strong(&slot->deadline, &deadline, until);
+    s->look_at = 0;
+}
+
+bool ls_warden_ended(struct luaserve *s, int pid, const struct ls_death *death)
+{
+    int64_t found = ls_sides_find(sides(s), pid);
+    if (found < 0)
+        return false;
+    uint32_t place = (uint32_t)found, number = sides(s)->first + place + 1;
+    struct ls_ward *ward = &s->warden.all[place];
+    bool alive = ls_sides_pid(sides(s), place) > 0;
+    if (alive && (death->status != 0 || ward->why))
+        ls_death_log_side(s, slot_of(s, place), pid, ward->why, death);
+    hurry(s, ls_sides_owner(sides(s), place));
+    ls_commons_recover(&s->shared->commons, number); /* before another one has the number */
+    *ward = (struct ls_ward) { .why = NULL };
+    ls_sides_leave(sides(s), place);
+    return true;
+}
+
+void ls_warden_orphan(struct luaserve *s, uint32_t owner)
+{
+    ls_sides_orphan(sides(s), owner, kill_side);
+}
+
+void ls_warden_ring(struct luaserve *s)
+{
+    for (uint32_t i = 0; i < ls_sides_top(sides(s)); i++) {
+        int pid = ls_sides_pid(sides(s), i);
+        if (pid > 0)
+            ls_bell_ring(pid, &sides(s)->all[i].side->self.bell);
+    }
+}
+
+void ls_warden_end(struct luaserve *s, const char *why)
+{
+    for (uint32_t i = 0; i < ls_sides_top(sides(s)); i++) {
+        int pid = ls_sides_pid(sides(s), i);
+        if (pid > 0)
+            end(s, i, pid, why);
+    }
+}
+
+bool ls_warden_is_empty(const struct luaserve *s)
+{
+    return ls_sides_are_empty(sides(s));
+}
