@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "exchange/live.h"
 #include "lua/handler.h"
 #include "lua/socket.h"
 #include "os/sys.h"
@@ -247,8 +248,7 @@ static int core_write(lua_State *L)
         from += (size_t)sent;
     }
     if (conn->e)
-        ls_engine_enter_handler(
-            conn->e); /* what it has written is progress: its time begins anew */
+        ls_live_progress(conn->e);
     lua_pushinteger(L, (lua_Integer)from + 1);
     return 1;
 }

@@ -248,7 +248,7 @@ static int flushed(lua_State *L, struct socket *s)
     int all = ls_conn_flush(&s->conn);
     if (all < 0)
         return ls_conn_gone(L, &s->conn);
-    ls_engine_enter_handler(s->conn.e); /* as with connections */
+    ls_live_progress(s->conn.e);
     lua_pushboolean(L, all);
     return 1;
 }
