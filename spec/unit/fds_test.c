@@ -244,7 +244,28 @@ static void a_failed_detach_closes_nothing(void)
     tear_down(&s);
 }
 
+/* A pipe's ends stand for what was opened since. */
+static void what_was_not_noted_is_left_behind(void)
+{
+    static struct ls_fds fds = { .shared_end = 40 };
+    int noted = fcntl(0, F_DUPFD, 12), far, own, other;
+    ls_fds_note(&fds);
+    own = fcntl(0, F_DUPFD, 20);
+    other = fcntl(0, F_DUPFD, 30);
+    far = fcntl(0, F_DUPFD, 500);
+    fcntl(0, F_DUPFD, 600);
+    const int keep[] = { far, own };
+    ls_fds_leave_but(&fds, keep, 2);
+    CHECK(is_open(0) && is_open(noted) && is_open(own) && is_open(far));
+    CHECK(!is_open(other));
+    CHECK_INT(ls_fds_highest(), far);
+    ls_fds_leave_but(&fds, NULL, 0);
+    CHECK_INT(ls_fds_highest(), noted);
+    CHECK_INT(ls_sys_close_range(3, ~0U, 0), 0);
+}
+
 static const struct unit_test tests[] = {
+    { "what was not noted is left behind", what_was_not_noted_is_left_behind },
     { "the highest descriptor is found", the_highest_descriptor_is_found },
     { "the highest descriptor is found without /proc",
       the_highest_descriptor_is_found_without_proc },

@@ -120,6 +120,34 @@ static void children_share_descriptors_when_asked(void)
     }
 }
 
+/* The child forks, and we reap its child; the child has a handle of it all the same. */
+static void a_sibling_is_the_parents_to_reap(void)
+{
+    if (getenv("VALGRIND")) /* it knows neither CLONE_PARENT nor CLONE_PIDFD */
+        return;
+    struct ls_fork f = prepared();
+    int me = getpid(), ends[2], sibling = 0;
+    CHECK_INT(ls_sys_pipe2(ends, O_CLOEXEC), 0);
+    int pid = ls_fork(&f, 0);
+    if (pid == 0) {
+        int pidfd = -1, second = ls_fork_sibling(&f, &pidfd);
+        if (second == 0) {
+            while (getppid() == me)
+                pause();
+            ls_sys_exit_group(1);
+        }
+        ls_sys_write(ends[1], &second, sizeof second);
+        bool sound = second > 0 && ls_sys_fcntl(pidfd, F_GETFD, 0) == FD_CLOEXEC &&
+                     ls_sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0) == 0;
+        ls_sys_exit_group(sound ? 42 : 1);
+    }
+    CHECK_INT(ls_sys_read(ends[0], &sibling, sizeof sibling), sizeof sibling);
+    CHECK_INT(exit_status(pid), 42);
+    CHECK_INT(exit_status(sibling), -SIGKILL);
+    ls_sys_close(ends[0]);
+    ls_sys_close(ends[1]);
+}
+
 static void a_dead_worker_leaves_its_robust_mutex_to_others(void)
 {
     struct ls_fork f = prepared();
@@ -367,6 +395,7 @@ static const struct unit_test tests[] = {
     { "a child has its own pid and tid", a_child_has_its_own_pid_and_tid },
     { "a child has memory of its own", a_child_has_memory_of_its_own },
     { "children share descriptors when asked", children_share_descriptors_when_asked },
+    { "a sibling is the parent's to reap", a_sibling_is_the_parents_to_reap },
     { "a dead worker leaves its robust mutex to others",
       a_dead_worker_leaves_its_robust_mutex_to_others },
     { "a worker does not touch the supervisor's robust locks",

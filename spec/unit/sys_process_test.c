@@ -108,6 +108,26 @@ static void signals_queue_behind_the_mask(void)
     ls_sys_close(fd);
 }
 
+static void signals_go_by_descriptor(void)
+{
+    if (under_valgrind())
+        return;
+    int pidfd = -1, status = 0;
+    int pid = ls_sys_clone(SIGCHLD | CLONE_PIDFD, NULL, &pidfd, NULL, 0);
+    if (pid == 0) {
+        pause();
+        ls_sys_exit_group(1);
+    }
+    CHECK_INT(ls_sys_pidfd_send_signal(pidfd, 0, NULL, 0), 0);
+    CHECK_FAILS(ls_sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0x80000000u), EINVAL);
+    CHECK_INT(ls_sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0), 0);
+    CHECK_INT(ls_sys_wait4(pid, &status, 0, NULL), pid);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    CHECK_FAILS(ls_sys_pidfd_send_signal(pidfd, 0, NULL, 0),
+                ESRCH); /* whoever has the number now */
+    ls_sys_close(pidfd);
+}
+
 static void masks_hold_while_waiting(void)
 {
     const uint64_t none = 0, usr1 = 1ULL << (SIGUSR1 - 1);
@@ -251,6 +271,7 @@ static const struct unit_test tests[] = {
     { "setpgid makes a group", setpgid_makes_a_group },
     { "handlers run and return", handlers_run_and_return },
     { "signals queue behind the mask", signals_queue_behind_the_mask },
+    { "signals go by descriptor", signals_go_by_descriptor },
     { "masks hold while waiting", masks_hold_while_waiting },
     { "limits and names are read and set", limits_and_names_are_read_and_set },
     { "prctl takes five arguments", prctl_takes_five_arguments },

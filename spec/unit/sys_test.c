@@ -337,7 +337,25 @@ static void epoll_reports_events(void)
 
 static void all_hold_through_a_gate(void);
 
+static void pipes_carry_packets(void)
+{
+    int ends[2];
+    char got[8];
+    CHECK_INT(ls_sys_pipe2(ends, O_CLOEXEC | O_NONBLOCK | O_DIRECT), 0);
+    CHECK_INT(ls_sys_fcntl(ends[0], F_GETFD, 0), FD_CLOEXEC);
+    CHECK_INT(ls_sys_write(ends[1], "one", 3), 3);
+    CHECK_INT(ls_sys_write(ends[1], "two", 3), 3);
+    CHECK_INT(ls_sys_read(ends[0], got, sizeof got), 3); /* not both */
+    CHECK_INT(ls_sys_read(ends[0], got, sizeof got), 3);
+    CHECK_FAILS(ls_sys_read(ends[0], got, sizeof got), EAGAIN);
+    ls_sys_close(ends[1]);
+    CHECK_INT(ls_sys_read(ends[0], got, sizeof got), 0);
+    ls_sys_close(ends[0]);
+    CHECK_FAILS(ls_sys_pipe2(ends, 1), EINVAL);
+}
+
 static const struct unit_test tests[] = {
+    { "pipes carry packets", pipes_carry_packets },
     { "the numbers in nr.inc are the kernel's", numbers_are_the_kernels },
     { "ports change their byte order", ports_change_their_byte_order },
     { "reads and writes move bytes", reads_and_writes_move_bytes },

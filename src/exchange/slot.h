@@ -41,7 +41,7 @@ struct ls_slot {
     alignas(64) _Atomic uint64_t word; /* seq << 8 | phase */
     _Atomic uint64_t deadline;  /* µs of ls_clock_us at which the phase ends by force; 0: never */
     _Atomic uint64_t interrupt; /* the request whose handler is to be interrupted; 0: none */
-    _Atomic uint32_t interrupt_why;     /* enum ls_interrupt, set before the above */
+    _Atomic uint32_t interrupt_why; /* enum ls_interrupt, set before the above */
     _Atomic uint32_t left; /* 1: the client's reading process has ended; the writing one is to */
     _Atomic uint64_t cpu, send_timeout; /* µs: limits of the request at hand */
     _Atomic uint64_t settled_out;       /* bytes of responses that are complete, and of 1xx ones */

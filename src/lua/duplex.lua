@@ -7,11 +7,12 @@ local fail, described = check.fail, check.described
 --- can only be written to; back when both have ended. Once the reader has, what the writer waits for ends with
 --- nil. When one of them fails the connection ends.
 local function duplex(self, reader, writer)
-  if type(reader) ~= "function" or type(writer) ~= "function" then
-    fail(1, "duplex: expected a function that reads and one that writes, found %s", described(
-      type(reader) == "function" and writer or reader))
+  local wrong = reader
+  if type(reader) == "function" then wrong = writer end
+  if type(wrong) ~= "function" then
+    fail(1, "duplex: expected a function that reads and one that writes, found %s", described(wrong))
   end
-  local second <close> = core.split(self, reader)
+  local _ <close> = core.split(self, reader)
   writer(self)
   core.said_all(self)
   core.await()

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include "base/slice.h"
@@ -153,24 +152,33 @@ int ls_fds_leave(const struct ls_fds *fds)
     return ls_sys_close_range((unsigned)fds->shared_end, ~0U, CLOSE_RANGE_UNSHARE);
 }
 
-static int by_number(const void *a, const void *b)
+void ls_fds_note(struct ls_fds *fds)
 {
-    return *(const int *)a - *(const int *)b;
+    for (int fd = 0; fd < LS_FDS_NOTED && fd < fds->shared_end; fd++)
+        fds->noted[fd] = is_open(fd);
 }
 
-int ls_fds_keep(const struct ls_fds *fds, int *keep, size_t count)
+static bool stays(const struct ls_fds *fds, int fd, const int *others, size_t count)
 {
-    unsigned from = (unsigned)fds->shared_end;
-    int err = 0;
-    qsort(keep, count, sizeof *keep, by_number);
-    for (size_t i = 0; i < count && err == 0; i++) {
-        if (keep[i] < (int)from)
+    for (size_t i = 0; i < count; i++)
+        if (others[i] == fd)
+            return true;
+    return fd < LS_FDS_NOTED ? fds->noted[fd] : fd < fds->shared_end;
+}
+
+void ls_fds_leave_but(const struct ls_fds *fds, const int *others, size_t count)
+{
+    int end = fds->shared_end, from = 0;
+    for (size_t i = 0; i < count; i++)
+        end = others[i] >= end ? others[i] + 1 : end;
+    for (int fd = 0; fd < end; fd++) {
+        if (!stays(fds, fd, others, count))
             continue;
-        if (keep[i] > (int)from)
-            err = ls_sys_close_range(from, (unsigned)keep[i] - 1, 0);
-        from = (unsigned)keep[i] + 1;
+        if (fd > from)
+            ls_sys_close_range((unsigned)from, (unsigned)fd - 1, 0);
+        from = fd + 1;
     }
-    return err < 0 ? err : ls_sys_close_range(from, ~0U, 0);
+    ls_sys_close_range((unsigned)from, ~0U, 0);
 }
 
 /* The first call copies only what lies below the part it closes: that is the whole point, and why

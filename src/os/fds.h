@@ -12,18 +12,21 @@
 #ifndef LS_OS_FDS_H
 #define LS_OS_FDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
     LS_FDS_RING = 16,
-    LS_FDS_ROOM = 16, /* numbers below shared_end that whoever sets it leaves free */
-    LS_FDS_HOLES = 64 /* below the ring that are filled at most */
+    LS_FDS_ROOM = 16,  /* numbers below shared_end that whoever sets it leaves free */
+    LS_FDS_HOLES = 64, /* below the ring that are filled at most */
+    LS_FDS_NOTED = 1024
 };
 
 struct ls_fds {
     int shared_end;                         /* set by who opens the supervisor's own */
     int ring;                               /* set by ls_fds_make_ring */
     int filled[LS_FDS_HOLES], filled_count; /* set by ls_fds_fill */
+    bool noted[LS_FDS_NOTED];               /* set by ls_fds_note */
 };
 
 /* The highest open descriptor of this process, or -errno (-EBADF: none is open). Read from
@@ -57,8 +60,10 @@ void ls_fds_make_room(struct ls_fds *fds);
  * -errno. */
 int ls_fds_leave(const struct ls_fds *fds);
 
-/* Closes all above the shared ones but those, which are sorted. 0 or -errno. */
-int ls_fds_keep(const struct ls_fds *fds, int *keep, size_t count);
+/* A worker that goes on forking: what is open now and is shared (below LS_FDS_NOTED, or it counts as such); and,
+ * in its child: closes all but that, and `count` others. */
+void ls_fds_note(struct ls_fds *fds);
+void ls_fds_leave_but(const struct ls_fds *fds, const int *others, size_t count);
 
 /* Worker, its first act: leaves it with the shared descriptors and its own ring entry.
  * The descriptor of its client, or -errno (then nothing was closed: only exit_group is safe). */

@@ -79,6 +79,7 @@ static void end_worker(struct ls_pool_place *place, const char *why, uint64_t no
 static void run_worker(struct luaserve *s, uint32_t place)
 {
     ls_supervisor_leave(s);
+    ls_fds_note(&s->fds);
     ls_poolworker_main(s, place);
 }
 

@@ -390,7 +390,7 @@ static int split(struct ls_driver *d, struct ls_engine *e, struct ls_second *sec
         return is;
     second->keep[second->kept++] = client;
     second->keep[second->kept++] = second->news;
-    ls_fds_keep(&w->server->fds, second->keep, second->kept);
+    ls_fds_leave_but(&w->server->fds, second->keep, second->kept);
     w->self.bell.fd = -1;
     return 0;
 }

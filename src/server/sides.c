@@ -121,16 +121,16 @@ uint32_t ls_sides_owner(const struct ls_sides *s, uint32_t index)
     return (uint32_t)field(atomic_load(&s->all[index].word), OWNER_AT, OWNER_BITS);
 }
 
-static void orphan(struct ls_sides *s, uint32_t index, uint64_t word, void (*kill)(int pid))
+static void orphan(struct ls_sides *s, uint32_t index, uint64_t word, bool (*kill)(int pid))
 {
     if (state_of(word) == RESERVED)
         ls_sides_cancel(s, index, word);
     word = atomic_load(&s->all[index].word); /* it may just have come */
-    if (state_of(word) == LIVES && move(&s->all[index], word, in_state(word, ENDS)))
-        kill(pid_of(word));
+    if (state_of(word) == LIVES && kill(pid_of(word)))
+        move(&s->all[index], word, in_state(word, ENDS));
 }
 
-void ls_sides_orphan(struct ls_sides *s, uint32_t owner, void (*kill)(int pid))
+void ls_sides_orphan(struct ls_sides *s, uint32_t owner, bool (*kill)(int pid))
 {
     for (uint32_t i = 0; i < ls_sides_top(s); i++) {
         uint64_t word = atomic_load(&s->all[i].word);

@@ -54,8 +54,9 @@ int64_t ls_sides_find(const struct ls_sides *s, int pid);
 /* It is reaped. True: nobody had asked for its end. */
 bool ls_sides_leave(struct ls_sides *s, uint32_t index);
 
-/* The owner has died: its children are to end. Calls `kill` with the pid of each that has entered. */
-void ls_sides_orphan(struct ls_sides *s, uint32_t owner, void (*kill)(int pid));
+/* The owner has died: its children are to end. Calls `kill` with the pid of each that has entered; false: that
+ * one was dead already. */
+void ls_sides_orphan(struct ls_sides *s, uint32_t owner, bool (*kill)(int pid));
 
 /* The pid of who lives there, and is not about to end; 0: nobody. */
 int ls_sides_pid(const struct ls_sides *s, uint32_t index);

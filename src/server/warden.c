@@ -39,14 +39,15 @@ void ls_warden_close(struct luaserve *s)
 }
 
 /* With its process group. The number stands in memory that workers can write to: whoever is not our child is
- * left alone. */
-static void kill_side(int pid)
+ * left alone. False: it has ended already. */
+static bool kill_side(int pid)
 {
-    siginfo_t info;
-    if (ls_sys_waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0)
-        return;
+    siginfo_t info = { .si_signo = 0 };
+    if (ls_sys_waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0 || info.si_pid > 0)
+        return false;
     if (ls_sys_kill(-pid, SIGKILL) == -ESRCH)
         ls_sys_kill(pid, SIGKILL);
+    return true;
 }
 
 static void end(struct luaserve *s, uint32_t place, int pid, const char *why)
