@@ -1,4 +1,5 @@
 local spec = require "luaserve.spec"
+local socket = require "socket"
 
 local scripts = { ["a.lua"] = [[
 local app = require "luaserve"
@@ -139,6 +140,32 @@ describe("app.channel", function()
 
   it("is not the only thing that events wait for", function()
     assert.equal("three", (server:ws "/tick":receive()))
+  end)
+
+  -- How often the processes of the server have gone to sleep so far.
+  local function sleeps()
+    local sum = 0
+    for pid in io.popen("ps -o pid= --ppid " .. server.pid):lines() do
+      local file = io.open(("/proc/%d/status"):format(tonumber(pid)))
+      sum = sum + tonumber(file and file:read "a":match "\nvoluntary_ctxt_switches:%s*(%d+)" or 0)
+      if file then file:close() end
+    end
+    return sum
+  end
+
+  it("does not wake who waits for nothing", function()
+    local all = {}
+    for i = 1, 10 do all[i] = join "/chat" end
+    server:get "/publish?to=other&m=x" -- all of them wait by now, or soon
+    local before = sleeps()
+    repeat -- until they have been still for a while
+      local last = before
+      socket.select(nil, nil, 0.3)
+      before = sleeps()
+    until before == last
+    socket.select(nil, nil, 0.5)
+    assert.equal(before, sleeps())
+    for i = 1, 10 do all[i]:close() end
   end)
 
   it("reaches 250 clients, each message once", function()

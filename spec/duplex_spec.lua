@@ -87,7 +87,7 @@ app:ws("/quiet", { live_timeout = "300ms" }, function(_, ws)
   ws:duplex(function(w) for _ in w:messages() do end end, function() end)
   app.log.info("quiet has ended")
 end)
-app:tcp("127.0.0.1:0", function(conn) conn:duplex(print) end) -- 3
+app:tcp("127.0.0.1:0", function(conn) conn:read("line") conn:duplex(print) end) -- 3
 ]] }
 
 describe("duplex", function()
@@ -256,7 +256,9 @@ describe("duplex", function()
   end)
 
   it("tells who calls it wrongly", function()
-    dial(3):receive "*a"
+    local conn = dial(3)
+    conn:send "go\n"
+    conn:receive "*a"
     assert.truthy(server:log "duplex: expected a function that reads and one that writes, found nil")
   end)
 

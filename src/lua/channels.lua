@@ -19,14 +19,7 @@ end
 live.tries[subscription] = try
 
 local function receive(self, timeout)
-  local due = timeout and live.deadline(2, "subscription:receive", timeout, 0) or 0
-  while true do
-    local done, message, missed = core.try_message(self)
-    if done then return message, missed end
-    local went = core.wait(due, self)
-    if went == nil then return nil, live.STOPS, "ESHUTDOWN" end
-    if went == false then return nil, "timed out", "ETIMEDOUT" end
-  end
+  return live.receive(core.try_message, self, live.deadline(2, "subscription:receive", timeout, 0))
 end
 
 --- The next message, and how many were missed before it (nil: none); nil, "timed out", "ETIMEDOUT" when there

@@ -374,13 +374,13 @@ void ls_conn_open(lua_State *L)
 /* send_timeout(), live_timeout(): of the request at hand, in µs. */
 static int core_send_timeout(lua_State *L)
 {
-    lua_pushinteger(L, (lua_Integer)ls_lua_of(L)->current->limits.send_timeout);
+    lua_pushinteger(L, (lua_Integer)ls_lua_current(L)->limits.send_timeout);
     return 1;
 }
 
 static int core_live_timeout(lua_State *L)
 {
-    lua_pushinteger(L, (lua_Integer)ls_lua_of(L)->current->limits.live_timeout);
+    lua_pushinteger(L, (lua_Integer)ls_lua_current(L)->limits.live_timeout);
     return 1;
 }
 

@@ -33,6 +33,7 @@ end
 --- connection; or nil, message, code ("ECONNREFUSED").
 function app.connect(host, port, options)
   check_dot(host, "connect")
+  if not core.running() then fail(1, "app.connect is only for handlers and schedules") end
   if type(host) ~= "string" or host == "" then
     fail(1, 'app.connect: expected a host such as "127.0.0.1", found %s', described(host))
   end

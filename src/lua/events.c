@@ -107,7 +107,7 @@ static int waited(lua_State *L, int status, lua_KContext what)
 
 static int begin(lua_State *L, lua_KContext what)
 {
-    struct ls_engine *e = ls_lua_of(L)->current;
+    struct ls_engine *e = ls_lua_current(L);
     struct ls_call *call = e->handler;
     struct ls_events *events = &call->events;
     if (call->duplex && what == POLLIN && ls_duplex_has_ended(call->duplex))
@@ -170,6 +170,13 @@ static int core_stops(lua_State *L)
     return 1;
 }
 
+/* running(): does a handler run? */
+static int core_running(lua_State *L)
+{
+    lua_pushboolean(L, ls_lua_of(L)->current != NULL);
+    return 1;
+}
+
 /* now(): µs. */
 static int core_now(lua_State *L)
 {
@@ -204,6 +211,7 @@ void ls_events_core(lua_State *L)
 {
     static const luaL_Reg functions[] = { { "wait", core_wait },   { "wait_out", core_wait_out },
                                           { "now", core_now },     { "stops", core_stops },
+                                          { "running", core_running },
                                           { "await", core_await }, { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
 }

@@ -18,19 +18,24 @@ function M.deadline(level, what, timeout, default)
 end
 
 local STOPS = "the server stops"
-M.STOPS = STOPS
 
--- Connections --------------------------------------------------------------------------------------
-
-local function read(self, what, timeout)
-  local due = M.deadline(2, "conn:read", timeout, core.live_timeout())
+-- What `try` has to say of self, as soon as it has: as few values as it takes, so that they can be handed on.
+function M.receive(try, self, due, what)
   while true do
-    local done, text, message, code = core.try(self, what)
-    if done then return text, message, code end
+    local done, value, extra, code = try(self, what)
+    if done and code ~= nil then return value, extra, code end
+    if done and extra ~= nil then return value, extra end
+    if done then return value end
     local went = core.wait(due, self)
     if went == nil then return nil, STOPS, "ESHUTDOWN" end
     if went == false then return nil, "timed out", "ETIMEDOUT" end
   end
+end
+
+-- Connections --------------------------------------------------------------------------------------
+
+local function read(self, what, timeout)
+  return M.receive(core.try, self, M.deadline(2, "conn:read", timeout, core.live_timeout()), what)
 end
 
 --- What has come (without an argument), n bytes (fewer at the end), a "line" without its end, or "all" up to

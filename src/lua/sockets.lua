@@ -15,14 +15,7 @@ end
 live.tries[ws] = try
 
 local function receive(self, timeout)
-  local due = timeout and live.deadline(2, "ws:receive", timeout, 0) or 0
-  while true do
-    local done, message, kind, code = core.ws_try(self)
-    if done then return message, kind, code end
-    local went = core.wait(due, self)
-    if went == nil then return nil, live.STOPS, "ESHUTDOWN" end
-    if went == false then return nil, "timed out", "ETIMEDOUT" end
-  end
+  return live.receive(core.ws_try, self, live.deadline(2, "ws:receive", timeout, 0))
 end
 
 --- The next message and its kind, "text" or "binary"; nil, reason, code when the client has closed; nil,

@@ -118,4 +118,13 @@ static inline struct ls_lua *ls_lua_of(lua_State *L)
     return *(struct ls_lua **)lua_getextraspace(L);
 }
 
+/* Whose handler runs; raises where none does: while scripts load. */
+static inline struct ls_engine *ls_lua_current(lua_State *L)
+{
+    struct ls_engine *e = ls_lua_of(L)->current;
+    if (!e)
+        luaL_error(L, "this is only for handlers and schedules");
+    return e;
+}
+
 #endif
