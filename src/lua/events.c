@@ -77,9 +77,10 @@ static int beat(lua_State *L, lua_KContext what)
 /* The implicit one, if there is any, stands last. */
 static bool client_has_left(const struct ls_engine *e, const struct ls_events *events)
 {
+    if (e->live == LS_LIVE_NOT || events->count == 0)
+        return false;
     const struct pollfd *last = &events->all[events->count - 1];
-    return e->live != LS_LIVE_NOT && events->count > 0 && !(last->events & (POLLIN | POLLOUT)) &&
-           (last->revents & CLIENT_LEFT);
+    return !(last->events & (POLLIN | POLLOUT)) && (last->revents & CLIENT_LEFT);
 }
 
 /* Results: true: look; false: it is time; nil: the server stops. */
