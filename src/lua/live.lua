@@ -97,7 +97,8 @@ function M.events(self, ...)
   end
   if timeout ~= nil then M.deadline(1, "events", timeout, 0) end
   for i, source in ipairs(sources) do tries[i] = try_of(1, source) end
-  local at, idle = 0, core.live_timeout()
+  local at = 0
+  local idle = tries[1] == M.tries[conn] and core.live_timeout() or 0 -- others know whether they live
   return function()
     local due = M.deadline(1, "events", timeout, idle)
     while true do
