@@ -17,6 +17,7 @@ local function try(self)
 end
 
 live.tries[subscription] = try
+subscription.events = live.events
 
 local function receive(self, timeout)
   local due = timeout and live.deadline(2, "subscription:receive", timeout, 0) or 0

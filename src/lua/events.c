@@ -9,13 +9,17 @@
 
 enum { ALL_SOURCES = 1, CLIENT_LEFT = POLLHUP | POLLERR | POLLRDHUP };
 
-static void add(struct ls_events *events, int fd, int what)
+static void add(lua_State *L, struct ls_events *events, int fd, int what)
 {
-    if (fd >= 0 && events->count < LS_EVENTS_SOCKETS)
-        events->all[events->count++] = (struct pollfd) { .fd = fd, .events = (short)what };
+    if (fd < 0)
+        return;
+    if (events->count == LS_EVENTS_SOCKETS)
+        luaL_error(L, "waits for more than %d connections at once", LS_EVENTS_SOCKETS - 1);
+    events->all[events->count++] = (struct pollfd) { .fd = fd, .events = (short)what };
 }
 
-/* Half of a connection that is left may be all that a raw client wants; others have gone. */
+/* Half of a connection that is left may be all that a raw client wants; others that get an answer without end
+ * have gone. */
 static int leaving(const struct ls_engine *e)
 {
     return e->live == LS_LIVE_RAW ? 0 : POLLRDHUP;
@@ -28,25 +32,27 @@ static void add_sources(lua_State *L, struct ls_events *events, const struct ls_
         const struct ls_conn *conn = ls_conn_test(L, i);
         if (!conn)
             continue;
-        add(events, conn->wire.fd, what | (conn->out.len > 0 ? POLLOUT : 0));
+        add(L, events, conn->wire.fd, what | (conn->out.len > 0 ? POLLOUT : 0));
         events->until = ls_clock_sooner(events->until, conn->due);
         client |= conn->e != NULL;
     }
-    if (!client && e->live != LS_LIVE_NOT && !e->eof)
-        add(events, e->driver->socket(e->driver, (struct ls_engine *)e), leaving(e));
+    if (!client && e->streaming && !e->eof)
+        add(L, events, e->driver->socket(e->driver, (struct ls_engine *)e), leaving(e));
 }
 
 /* ---- heartbeats ---- */
 
 static int begin(lua_State *L, lua_KContext what);
+static int look(lua_State *L);
 
+/* What came meanwhile may have been told of already, and is not told of again: sources are looked at. */
 static int beaten(lua_State *L, int status, lua_KContext what)
 {
     struct ls_engine *e = ls_lua_of(L)->current;
     (void)status;
     ls_wait_check(L);
     if (!ls_output_pending(&e->out))
-        return begin(L, what);
+        return what == POLLOUT ? begin(L, what) : look(L);
     ls_engine_set_need(e, LS_NEED_OUTPUT, LS_PHASE_SEND, 0);
     return ls_wait(L, what, beaten);
 }
@@ -67,9 +73,20 @@ static int beat(lua_State *L, lua_KContext what)
 /* The implicit one, if there is any, stands last. */
 static bool client_has_left(const struct ls_engine *e, const struct ls_events *events)
 {
+    if (!e->streaming || events->count == 0)
+        return false;
     const struct pollfd *last = &events->all[events->count - 1];
-    return e->live != LS_LIVE_NOT && events->count > 0 && !(last->events & (POLLIN | POLLOUT)) &&
-           (last->revents & CLIENT_LEFT);
+    return !(last->events & (POLLIN | POLLOUT)) && (last->revents & CLIENT_LEFT);
+}
+
+/* Back to the handler: true, or false when it is time. */
+static int look(lua_State *L)
+{
+    uint64_t until = (uint64_t)lua_tointeger(L, 1);
+    ls_engine_enter_handler(ls_lua_of(L)->current);
+    ls_wait_check(L);
+    lua_pushboolean(L, until == 0 || ls_clock_us() < until);
+    return 1;
 }
 
 /* Results: true: look; false: it is time; nil: the server stops. */
@@ -87,10 +104,7 @@ static int waited(lua_State *L, int status, lua_KContext what)
         return lua_pushnil(L), 1;
     if (call->beat_at > 0 && now >= call->beat_at && !(until > 0 && now >= until))
         return beat(L, what);
-    ls_engine_enter_handler(e);
-    ls_wait_check(L);
-    lua_pushboolean(L, until == 0 || now < until);
-    return 1;
+    return look(L);
 }
 
 static int begin(lua_State *L, lua_KContext what)
@@ -141,7 +155,7 @@ static int slept(lua_State *L, int status, lua_KContext ctx)
     uint64_t until = (uint64_t)lua_tointeger(L, 1);
     (void)status, (void)ctx;
     if (lua_isnil(L, -1))
-        return luaL_error(L, "the server stops");
+        return ls_call_enough(L, "the server stops");
     if (ls_clock_us() >= until)
         return 0;
     lua_settop(L, 1);
