@@ -99,6 +99,18 @@ describe("WebSockets", function()
     assert.equal(101, status("/asked?ok=1"))
   end)
 
+  it("know the page's own host behind a proxy that is trusted, and no other", function()
+    local headers = { Origin = "https://site.example", ["X-Forwarded-Host"] = "site.example" }
+    local _, response = server:ws("/echo", { headers = headers })
+    assert.equal(403, response.status)
+    local behind = spec.start { scripts = scripts, config = { trusted_proxies = { "127.0.0.1" } } }
+    local ws = behind:ws("/echo", { headers = headers })
+    ws:send "in"
+    assert.equal("in", (ws:receive()))
+    ws:close()
+    behind:stop()
+  end)
+
   it("agree on the client's first subprotocol that is known", function()
     local ws = server:ws("/chosen", { protocols = { "a", "c", "b" } })
     assert.equal("c", ws.protocol)

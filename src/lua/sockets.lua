@@ -96,7 +96,7 @@ end
 -- Where a page of another site could open it in the name of its visitor.
 local function same_origin(req, origin)
   local host = origin:match "^%a[%w+.-]*://([^/]*)$"
-  return host ~= nil and host:lower() == (req.headers.host or ""):lower()
+  return host ~= nil and host:lower() == req.host:lower()
 end
 
 local function origin_is_good(req, allowed)
