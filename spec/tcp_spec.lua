@@ -180,6 +180,24 @@ describe("raw TCP services", function()
     assert.equal(0, other:wait())
   end)
 
+  it("leave a client that does not read when the server stops", function()
+    local other = spec.start { scripts = { ["a.lua"] = [[
+      local app = require "luaserve"
+      app:tcp("127.0.0.1:0", function(conn)
+        conn:write "begun\n"
+        app.log.info("written: ", conn:write(("x"):rep(30e6)))
+      end)
+    ]] } }
+    local conn = assert(socket.tcp())
+    conn:settimeout(5)
+    assert(conn:connect("127.0.0.1", tonumber(other.ready:match "tcp://127%.0%.0%.1:(%d+)")))
+    assert.equal("begun", conn:receive "*l")
+    other:signal "TERM"
+    assert.truthy(other:log "written:%s+nil the server stops ESHUTDOWN")
+    conn:close()
+    assert.equal(0, other:wait())
+  end)
+
   it("refuse to start where the address is taken, and name the script", function()
     local taken = socket.bind("127.0.0.1", 0)
     local _, port = taken:getsockname()

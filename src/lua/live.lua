@@ -49,9 +49,9 @@ local function write(self, text)
     from, message, code = core.write(self, text, from)
     if not from then return nil, message, code end
     if from > #text then return self end
-    if core.wait_out(core.now() + core.send_timeout(), self) == false then
-      return nil, "timed out", "ETIMEDOUT"
-    end
+    local went = core.wait_out(core.now() + core.send_timeout(), self)
+    if went == nil then return nil, STOPS, "ESHUTDOWN" end
+    if went == false then return nil, "timed out", "ETIMEDOUT" end
   end
 end
 

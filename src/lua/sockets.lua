@@ -39,9 +39,8 @@ ws.events = live.events
 -- Waits until what was put is written; raises when the client has gone.
 local function settle(self, written)
   while written == false do
-    if core.wait_out(core.now() + core.send_timeout(), self) == false then
-      fail(1, "the client does not read")
-    end
+    local went = core.wait_out(core.now() + core.send_timeout(), self)
+    if not went then fail(1, went == nil and live.STOPS or "the client does not read") end
     written = core.ws_flush(self)
   end
   if written == nil then return nil, "closed" end
