@@ -41,6 +41,14 @@ app:get("/connect", function(req)
   conn:shutdown("write")
   return { text = first .. "\n" .. conn:read("all") }
 end)
+app:get("/many", function(req)
+  local conns = {}
+  for i = 1, 17 do conns[i] = assert(app.connect("127.0.0.1", tonumber(req.query.port))) end
+  conns[2]:write("of the second\n")
+  local next_one = conns[1]:events(table.unpack(conns, 2, tonumber(req.query.n)))
+  local source, text = next_one()
+  return { text = tostring(source == conns[2]) .. text }
+end)
 ]] }
 
 describe("raw TCP services", function()
@@ -159,6 +167,12 @@ describe("raw TCP services", function()
     free:close()
     assert.equal("<hi>\nend\n", server:get(get .. "&from=" .. from).body)
     assert.truthy(server:log("new connection from 127.0.0.1:" .. from))
+  end)
+
+  it("are listened to 15 at a time, and one more says so", function()
+    assert.equal("true<of the second>\n", server:get("/many?n=15&port=" .. ports[1]).body)
+    assert.equal(500, server:get("/many?n=17&port=" .. ports[1]).status)
+    assert.truthy(server:log "waits for more than 15 connections at once")
   end)
 
   it("say why they cannot be reached", function()
