@@ -142,8 +142,8 @@ return {
     -- Without progress of a response that the client takes too slowly: the connection is cut.
     -- send_timeout = "30s",
 
-    -- Without a sign of life from the client of a WebSocket or of app:tcp: closed. (WebSocket clients are
-    -- pinged before.)
+    -- Without a sign of life on a live connection: a WebSocket is closed (its client has been pinged
+    -- before), and reading from a raw one (app:tcp, app.connect) gives up.
     -- live_timeout = "5m",
 
     -- Bytes a second that a body, or a response, takes at least, "0" to "1G", beside a time that it
@@ -186,17 +186,17 @@ return {
 
   -- Values that all processes share (app.shared).
   shared = {
-    -- Bytes of all dictionaries together, "64K" to "64G"; when they are full, what was used longest ago
-    -- goes. A value has an eighth of a sixteenth of it at most (of 64K: an eighth). Memory is taken as it is
-    -- used. Fixed until the next start.
+    -- Bytes of all dictionaries together, "64K" to "64G", in 16 parts ("1M" and more) or parts of 64K.
+    -- When a part is full, what was used longest ago in it goes. A value has an eighth of a part at
+    -- most: 128K of "16M". Memory is taken as it is used, and a reload changes nothing of it.
     -- size = "16M",
   },
 
   -- Messages between all processes (app.channel).
   channels = {
-    -- Bytes of a channel's newest messages, "4K" to "64M", that are kept for subscribers who are slow: who is
-    -- further behind misses the oldest, and is told how many. A message has a quarter of it at most.
-    -- Fixed until the next start.
+    -- Bytes of its newest messages, "4K" to "64M", that each channel keeps for subscribers who are slow:
+    -- who is further behind misses the oldest, and is told how many. A message has a quarter of it at
+    -- most. Memory is taken as it is used, and a reload changes nothing of it.
     -- queue = "256K",
   },
 

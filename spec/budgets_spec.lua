@@ -106,7 +106,7 @@ describe("a route of its own", function()
     for option, message in pairs {
       ["cpu = 0"] = 'option cpu: expected a duration such as "30s", found 0',
       ["memory = 'much'"] = 'option memory: expected a size such as "4M", found "much"',
-      ["speed = 1"] = 'app:get: unknown option "speed" (known: body, body_timeout, cpu, memory, name, send_timeout, wall)',
+      ["speed = 1"] = 'app:get: unknown option "speed" (known: body, body_timeout, cpu, live_timeout, memory, name, send_timeout, wall)',
     } do
       local code, _, err = spec.run { scripts = { ["a.lua"] =
         "local app = require 'luaserve'\napp:get('/', { " .. option .. " }, function() end)" } }

@@ -1,4 +1,5 @@
 -- What the documentation claims is where it says, and its examples run as printed.
+local socket = require "socket"
 local spec = require "luaserve.spec"
 
 local function read(path)
@@ -21,7 +22,8 @@ describe("the documentation", function()
   it("links to pages that are there", function()
     for _, page in ipairs { "README.md", "docs/files.md", "docs/handlers.md", "docs/internals.md", "docs/isolation.md",
       "docs/bench.md", "docs/pool.md", "docs/service.md", "docs/testing.md", "docs/routes.md", "docs/requests.md",
-      "docs/answers.md", "docs/sessions.md", "docs/views.md", "docs/development.md" } do
+      "docs/answers.md", "docs/sessions.md", "docs/views.md", "docs/development.md", "docs/live.md",
+      "docs/shared.md" } do
       local folder = page:match "^(.*/)" or ""
       for target in read(page):gmatch "%]%(([%w_./-]+)%)" do assert.truthy(io.open(folder .. target), page .. ": " .. target) end
     end
@@ -42,6 +44,18 @@ end
 local function is_script(block)
   return block.kind == "lua" and not block.text:find "luaserve%.spec" and not block.text:find "^return" and
     not block.text:find "server[:.]"
+end
+
+-- What a spec would say to the server of the page.
+local function is_spec(block)
+  return block.kind == "lua" and block.text:find "^local [%w_, ]+ = server:ws"
+end
+
+local function free_port()
+  local listener = assert(socket.bind("127.0.0.1", 0))
+  local _, port = listener:getsockname()
+  listener:close()
+  return tostring(port)
 end
 
 -- What a reader would have typed: scripts in their order, templates by the names above them.
@@ -89,8 +103,11 @@ describe("the examples of", function()
     local scripts, views, count = project(blocks)
     if count > 0 then
       it(page .. " run as printed", function()
+        local port = free_port()
+        for name, text in pairs(scripts) do scripts[name] = text:gsub("55555", port) end
         local server = spec.start { scripts = scripts, views = views, config = { secret = ("s"):rep(32) } }
         for _, block in ipairs(blocks) do
+          if is_spec(block) then assert(load(block.text, page, "t", { server = server, assert = assert }))() end
           for _, exchange in ipairs(block.kind == "console" and exchanges(block.text) or {}) do
             assert.are.equal((exchange.output:gsub("%s*$", "")), run(server, exchange.command), exchange.command)
           end

@@ -1,4 +1,6 @@
 -- What editors are told is what there is.
+local json = require "luaserve.json"
+local socket = require "socket"
 local spec = require "luaserve.spec"
 
 local SCRIPT = [[
@@ -17,8 +19,18 @@ local SCRIPT = [[
     local _, members = debug.getupvalue(getmetatable(object).__index, 1)
     return kinds(members)
   end
+  local function methods(object)
+    return kinds(getmetatable(object).__index)
+  end
+  app:ws("/socket", function(_, ws) ws:send(methods(ws)) end)
+  app:tcp("127.0.0.1:0", function(conn) conn:write(json.encode(methods(conn))) end)
   local group
   app:group("/g", function(g) group = kinds(getmetatable(g).__index) end)
+  app:get("/shared", function()
+    local channel = app.channel "x"
+    return { json = { Dictionary = methods(app.shared "x"), Channel = methods(channel),
+      Subscription = methods(channel:subscribe()) } }
+  end)
   app:post("/live", function(req, res)
     local part
     for p in req:parts() do part = part or kinds(getmetatable(p)) end
@@ -29,6 +41,15 @@ local SCRIPT = [[
   end)
 ]]
 
+-- All that comes from a raw service.
+local function said_by(port)
+  local conn = assert(socket.connect("127.0.0.1", port))
+  conn:settimeout(5)
+  local text = assert(conn:receive "*a")
+  conn:close()
+  return text
+end
+
 local function read(path)
   local file = assert(io.open(path))
   local text = file:read "a"
@@ -38,7 +59,8 @@ end
 
 -- class → name → "function" or "field", as the annotations have it.
 local function annotated()
-  local classes = { app = {}, Scope = {}, json = {}, log = {}, Request = {}, Response = {}, Part = {} }
+  local classes = { app = {}, Scope = {}, json = {}, log = {}, Request = {}, Response = {}, Part = {}, Connection = {},
+    WebSocket = {}, Dictionary = {}, Channel = {}, Subscription = {} }
   local fields = {}
   for line in read "scripts/meta/luaserve.d.lua":gmatch "[^\n]+" do
     local field = line:match "^%-%-%-@field ([%w_]+)%??%s"
@@ -62,6 +84,11 @@ describe("the annotations", function()
   setup(function()
     local server = spec.start { scripts = { ["app.lua"] = SCRIPT } }
     live = server:post("/live", { multipart = { a = "1" } }).json
+    for class, members in pairs(server:get("/shared").json) do live[class] = members end
+    local ws = server:ws "/socket"
+    live.WebSocket = json.decode((ws:receive()))
+    ws:close()
+    live.Connection = json.decode(said_by(server.ready:match "tcp://127%.0%.0%.1:(%d+)"))
     server:stop()
   end)
 

@@ -147,6 +147,21 @@ describe("the syscalls", function()
     end)
   end
 
+  it("of an event stream bound how long a client that has vanished goes unnoticed", function()
+    local server = spec.start {
+      wrap = "strace -ff -qq -e trace=setsockopt -o " .. traces,
+      env = env,
+      config = { limits = { send_timeout = "7s" } },
+      scripts = { ["app.lua"] = [[
+        require "luaserve":get("/", function(_, res) res:event(nil, 1) res:event(nil, 2) end)
+      ]] },
+    }
+    assert.equal("data: 1\n\ndata: 2\n\n", server:get("/").body)
+    assert.equal(0, server:stop())
+    local all = io.popen("cat " .. traces .. ".*"):read "a"
+    assert.equal(1, select(2, all:gsub("TCP_USER_TIMEOUT, %[7000%]", "")))
+  end)
+
   it("show the port in network byte order", function()
     local server = spec.start()
     local port = server.port

@@ -41,6 +41,14 @@ app:get("/connect", function(req)
   conn:shutdown("write")
   return { text = first .. "\n" .. conn:read("all") }
 end)
+app:get("/many", function(req)
+  local conns = {}
+  for i = 1, 17 do conns[i] = assert(app.connect("127.0.0.1", tonumber(req.query.port))) end
+  conns[2]:write("of the second\n")
+  local next_one = conns[1]:events(table.unpack(conns, 2, tonumber(req.query.n)))
+  local source, text = next_one()
+  return { text = tostring(source == conns[2]) .. text }
+end)
 ]] }
 
 describe("raw TCP services", function()
@@ -161,6 +169,12 @@ describe("raw TCP services", function()
     assert.truthy(server:log("new connection from 127.0.0.1:" .. from))
   end)
 
+  it("are listened to 15 at a time, and one more says so", function()
+    assert.equal("true<of the second>\n", server:get("/many?n=15&port=" .. ports[1]).body)
+    assert.equal(500, server:get("/many?n=17&port=" .. ports[1]).status)
+    assert.truthy(server:log "waits for more than 15 connections at once")
+  end)
+
   it("say why they cannot be reached", function()
     assert.equal("ECONNREFUSED connection refused (nobody listens there)",
       server:get("/connect?host=127.0.0.1&port=1").body)
@@ -177,6 +191,24 @@ describe("raw TCP services", function()
     assert.equal("<a>", conn:receive "*l")
     other:signal "TERM"
     assert.equal("end\n", conn:receive "*a")
+    assert.equal(0, other:wait())
+  end)
+
+  it("leave a client that does not read when the server stops", function()
+    local other = spec.start { scripts = { ["a.lua"] = [[
+      local app = require "luaserve"
+      app:tcp("127.0.0.1:0", function(conn)
+        conn:write "begun\n"
+        app.log.info("written: ", conn:write(("x"):rep(30e6)))
+      end)
+    ]] } }
+    local conn = assert(socket.tcp())
+    conn:settimeout(5)
+    assert(conn:connect("127.0.0.1", tonumber(other.ready:match "tcp://127%.0%.0%.1:(%d+)")))
+    assert.equal("begun", conn:receive "*l")
+    other:signal "TERM"
+    assert.truthy(other:log "written:%s+nil the server stops ESHUTDOWN")
+    conn:close()
     assert.equal(0, other:wait())
   end)
 

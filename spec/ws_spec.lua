@@ -20,6 +20,11 @@ app:ws("/quiet", { live_timeout = "300ms" }, function(_, ws)
   local message, reason, code = ws:receive()
   app.log.info("quiet: ", message, reason, code)
 end)
+app:ws("/heard", { live_timeout = "2s" }, function(_, ws)
+  local guard <close> = setmetatable({}, { __close = function() app.log.info("heard ended") end })
+  for _, message in ws:events() do ws:send(message) end
+end)
+app:ws("/nap", function(_, ws) ws:send("now") app.sleep(30) end)
 app:ws("/timed", function(_, ws) ws:send(tostring(ws:receive("20ms")) .. " " .. select(2, ws:receive("20ms"))) end)
 app:ws("/json", function(req, ws) ws:send { path = req.path, name = req.query.name } end)
 app:ws("/late", function(_, ws) ws:receive() ws:send("x") app.sleep("20ms") ws:send("y") app.log.error("not reached") end)
@@ -94,6 +99,18 @@ describe("WebSockets", function()
     assert.equal(101, status("/asked?ok=1"))
   end)
 
+  it("know the page's own host behind a proxy that is trusted, and no other", function()
+    local headers = { Origin = "https://site.example", ["X-Forwarded-Host"] = "site.example" }
+    local _, response = server:ws("/echo", { headers = headers })
+    assert.equal(403, response.status)
+    local behind = spec.start { scripts = scripts, config = { trusted_proxies = { "127.0.0.1" } } }
+    local ws = behind:ws("/echo", { headers = headers })
+    ws:send "in"
+    assert.equal("in", (ws:receive()))
+    ws:close()
+    behind:stop()
+  end)
+
   it("agree on the client's first subprotocol that is known", function()
     local ws = server:ws("/chosen", { protocols = { "a", "c", "b" } })
     assert.equal("c", ws.protocol)
@@ -132,6 +149,19 @@ describe("WebSockets", function()
     assert.truthy(server:log "quiet:%s+nil no sign of life 1001")
   end)
 
+  it("last as long as the client answers pings, though it says nothing", function()
+    local ws = server:ws "/heard"
+    for _ = 1, 3 do
+      assert.same({ "", "ping" }, { ws:receive() })
+      ws:send("", "pong")
+    end
+    assert.is_nil(server:log():find "heard ended")
+    ws:send "still here"
+    assert.equal("still here", (ws:receive()))
+    ws:close()
+    assert.truthy(server:log "heard ended")
+  end)
+
   it("wait no longer than they are told", function()
     assert.equal("nil timed out", (server:ws "/timed":receive()))
   end)
@@ -152,15 +182,19 @@ describe("WebSockets", function()
     assert.is_nil(server:log():find "not reached")
   end)
 
-  it("are told when the server stops", function()
+  it("are told when the server stops, also while the handler sleeps", function()
     local other = spec.start { scripts = scripts }
-    local ws = other:ws "/echo"
-    ws:send "a"
-    ws:receive()
+    local waits, sleeps = other:ws "/echo", other:ws "/nap"
+    waits:send "a"
+    waits:receive()
+    sleeps:receive()
     other:signal "TERM"
-    local payload, kind = ws:receive()
-    assert.same({ 1001, "close" }, { payload:byte(1) * 256 + payload:byte(2), kind })
-    ws:close()
+    for _, ws in ipairs { waits, sleeps } do
+      local payload, kind = ws:receive()
+      assert.same({ 1001, "close" }, { payload:byte(1) * 256 + payload:byte(2), kind })
+      ws:close()
+    end
     assert.equal(0, other:wait())
+    assert.is_nil(other:log():find "handler failed")
   end)
 end)

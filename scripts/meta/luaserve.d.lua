@@ -1,6 +1,6 @@
 ---@meta luaserve
 -- For editors (lua-language-server): what `require "luaserve"` gives. Never run. A spec compares it with the
--- live tables; docs/handlers.md says more.
+-- live tables; docs/handlers.md, docs/live.md and docs/shared.md say more.
 
 ---@alias luaserve.Duration number|string seconds, or "500ms", "10s", "5m", "1h"
 ---@alias luaserve.Size integer|string bytes, or "64K", "4M", "1G"
@@ -33,7 +33,30 @@
 ---@field body? luaserve.Size largest body
 ---@field body_timeout? luaserve.Duration without progress of the body
 ---@field send_timeout? luaserve.Duration without progress of the answer
+---@field live_timeout? luaserve.Duration without a sign of life of a live connection
 ---@field memory? luaserve.Size Lua heap beside what the scripts loaded
+
+---@class luaserve.SocketOptions: luaserve.RouteOptions
+---@field message? luaserve.Size largest message; "1M"
+---@field protocols? string|string[] that may be agreed on
+---@field origins? string|string[]|(fun(req: luaserve.Request, origin: string?): boolean) pages that may connect; "*": all
+
+---@class luaserve.ConnectOptions
+---@field timeout? luaserve.Duration "10s"
+---@field local_port? integer that it comes from
+
+---@class luaserve.EventsOptions
+---@field timeout? luaserve.Duration then "timeout" is a source too
+
+---@class luaserve.EventStreamOptions
+---@field retry? luaserve.Duration how long the client waits before it comes back
+---@field heartbeat? luaserve.Duration|false "15s": after so long without an event a comment is sent; false: never
+
+---What app.shared and app.channel carry; a table as JSON.
+---@alias luaserve.Value string|number|boolean|table
+
+---What `events` listens to.
+---@alias luaserve.Source luaserve.Connection|luaserve.WebSocket|luaserve.Subscription
 
 ---@class luaserve.StaticOptions
 ---@field max_age? luaserve.Duration
@@ -113,6 +136,22 @@ function Scope:any(pattern, options, handler) end
 ---@overload fun(self, methods: string|string[], pattern: string, handler: luaserve.Handler): self
 function Scope:route(methods, pattern, options, handler) end
 
+---A WebSocket: the handler has it until it returns.
+---@param pattern string
+---@param options luaserve.SocketOptions
+---@param handler fun(req: luaserve.Request, ws: luaserve.WebSocket, protocol: string?)
+---@return self
+---@overload fun(self, pattern: string, handler: fun(req: luaserve.Request, ws: luaserve.WebSocket, protocol: string?)): self
+function Scope:ws(pattern, options, handler) end
+
+---A raw TCP service: whoever connects to the address is the handler's. A group or host changes nothing about it.
+---@param address string "127.0.0.1:55555", "[::1]:0", "unix:/path"
+---@param options luaserve.RouteOptions
+---@param handler fun(conn: luaserve.Connection)
+---@return self
+---@overload fun(self, address: string, handler: fun(conn: luaserve.Connection)): self
+function Scope:tcp(address, options, handler) end
+
 ---Files of a folder (relative to that of config.lua) beneath a prefix.
 ---@param prefix string
 ---@param folder string
@@ -174,6 +213,26 @@ function app.escape(text) end
 
 ---@param time luaserve.Duration
 function app.sleep(time) end
+
+---Connects to another server; also app.connect("unix:/path", options).
+---@param host string
+---@param port integer
+---@param options? luaserve.ConnectOptions
+---@return luaserve.Connection? conn
+---@return string? message where conn is nil
+---@return string? code "ECONNREFUSED"
+---@overload fun(path: string, options?: luaserve.ConnectOptions): luaserve.Connection?, string?, string?
+function app.connect(host, port, options) end
+
+---Values that all processes share. Can be used in handlers.
+---@param name string 1 to 255 bytes
+---@return luaserve.Dictionary
+function app.shared(name) end
+
+---Messages between all processes. Can be used in handlers.
+---@param name string 1 to 200 bytes
+---@return luaserve.Channel
+function app.channel(name) end
 
 ---The path of a named route.
 ---@param name string
@@ -337,9 +396,189 @@ function Response:render(name, values) end
 ---@param options? { download: string|boolean|nil, status: integer? }
 function Response:file(path, options) end
 
+---Sends a server-sent event, and waits until it is out.
 ---@param name string?
 ---@param data string|number|boolean|table
 ---@param id? string|number
+---@return luaserve.Response
 function Response:event(name, data, id) end
+
+---Begins a stream of events before the first one.
+---@param options? luaserve.EventStreamOptions
+---@return luaserve.Response
+function Response:event_stream(options) end
+
+---A client of app:tcp, or what app.connect gives.
+---@class luaserve.Connection
+local Connection = {}
+
+---@param what? integer|"line"|"all" so many bytes, a line, up to the end; nil: what has come
+---@param timeout? luaserve.Duration limits.live_timeout
+---@return string? text nil at the end
+---@return string? message of an error
+---@return string? code "ETIMEDOUT"
+function Connection:read(what, timeout) end
+
+---@return fun(): string? # lines up to the end
+function Connection:lines() end
+
+---Waits until the kernel has it all.
+---@param ... string|number
+---@return luaserve.Connection? self
+---@return string? message where self is nil
+---@return string? code
+function Connection:write(...) end
+
+---Waits for several sources; ends when the connection does.
+---@param ... luaserve.Source|luaserve.EventsOptions
+---@return fun(): (luaserve.Source|"timeout"|nil), any, any
+function Connection:events(...) end
+
+---@param how? "read"|"write"|"both" "both"
+---@return boolean? done
+---@return string? message where done is nil
+---@return string? code
+function Connection:shutdown(how) end
+
+---A second descriptor of the same connection.
+---@return luaserve.Connection? twin
+---@return string? message where twin is nil
+---@return string? code
+function Connection:dup() end
+
+---@return integer? # the descriptor
+function Connection:fd() end
+
+---@return string ip
+---@return integer port
+function Connection:peer() end
+
+function Connection:close() end
+
+---@class luaserve.WebSocket
+local WebSocket = {}
+
+---The next message.
+---@param timeout? luaserve.Duration
+---@return string? message nil when there is none
+---@return string? kind "text" or "binary"; or the reason
+---@return integer|string|nil code with which the client has closed, or "ETIMEDOUT"
+function WebSocket:receive(timeout) end
+
+---@return fun(): string?, string? # messages and their kinds, until the client has closed
+function WebSocket:messages() end
+
+---Waits for several sources; ends when the client has closed.
+---@param ... luaserve.Source|luaserve.EventsOptions
+---@return fun(): (luaserve.Source|"timeout"|nil), any, any
+function WebSocket:events(...) end
+
+---@param message string|number|table a table as JSON
+---@param kind? "text"|"binary" "text"
+---@return luaserve.WebSocket? self nil, "closed" after close
+---@return string? message
+function WebSocket:send(message, kind) end
+
+---@param text? string at most 125 bytes
+---@return luaserve.WebSocket? self nil, "closed" after close
+---@return string? message
+function WebSocket:ping(text) end
+
+---@param code? integer 1000
+---@param reason? string at most 123 bytes
+function WebSocket:close(code, reason) end
+
+---What app.shared gives. Each call is atomic.
+---@class luaserve.Dictionary
+local Dictionary = {}
+
+---@param key string
+---@return luaserve.Value? # a copy; nil: there is none
+function Dictionary:get(key) end
+
+---@param key string
+---@param value luaserve.Value
+---@param ttl? luaserve.Duration how long it stays; for ever
+---@return boolean # true
+function Dictionary:set(key, value, ttl) end
+
+---Sets what is not there.
+---@param key string
+---@param value luaserve.Value
+---@param ttl? luaserve.Duration
+---@return boolean # was it set?
+function Dictionary:add(key, value, ttl) end
+
+---Sets what is there.
+---@param key string
+---@param value luaserve.Value
+---@param ttl? luaserve.Duration
+---@return boolean # was it set?
+function Dictionary:replace(key, value, ttl) end
+
+---@param key string
+---@param by? number 1
+---@param ttl? luaserve.Duration of what was not there, which is 0
+---@return number # the new one
+function Dictionary:incr(key, by, ttl) end
+
+---Sets what fn returns; fn runs without a lock, and again when somebody else was faster.
+---@param key string
+---@param fn fun(value: luaserve.Value?): luaserve.Value? nil: nothing is changed
+---@param ttl? luaserve.Duration
+---@return luaserve.Value? # what was set
+function Dictionary:update(key, fn, ttl) end
+
+---@param key string
+---@return boolean # was it there?
+function Dictionary:delete(key) end
+
+---How long it stays from now on; nil: for ever.
+---@param key string
+---@param ttl? luaserve.Duration
+---@return boolean # was it there?
+function Dictionary:expire(key, ttl) end
+
+---@param key string
+---@return number? # seconds that it stays; math.huge: for ever; nil: it is not there
+function Dictionary:ttl(key) end
+
+---@param prefix? string
+---@return string[] # in no order
+function Dictionary:keys(prefix) end
+
+---Removes everything.
+function Dictionary:flush() end
+
+---What app.channel gives.
+---@class luaserve.Channel
+local Channel = {}
+
+---@param value luaserve.Value
+---@return integer # to how many subscriptions it goes
+function Channel:publish(value) end
+
+---@return luaserve.Subscription # to what is published from now on
+function Channel:subscribe() end
+
+---@class luaserve.Subscription
+local Subscription = {}
+
+---The next message.
+---@param timeout? luaserve.Duration
+---@return luaserve.Value? message nil when there is none
+---@return integer|string|nil missed how many were, before it; or why there is none
+---@return string? code "ETIMEDOUT"
+function Subscription:receive(timeout) end
+
+---@return fun(): luaserve.Value?, integer? # messages, and how many were missed before each
+function Subscription:messages() end
+
+---Waits for several sources; ends with the subscription.
+---@param ... luaserve.Source|luaserve.EventsOptions
+---@return fun(): (luaserve.Source|"timeout"|nil), any, any
+function Subscription:events(...) end
+
+function Subscription:close() end
 
 return app

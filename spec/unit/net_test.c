@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -314,6 +315,31 @@ static void a_failed_accept_says_why(void)
     close(fd);
 }
 
+/* Drops what comes in, as a cable does that was pulled: nothing is acknowledged any more. */
+static void pull_the_cable(int fd)
+{
+    struct sock_filter nothing = { .code = BPF_RET | BPF_K, .k = 0 };
+    const struct sock_fprog program = { .len = 1, .filter = &nothing };
+    CHECK_INT(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+static void patience_ends_with_who_acknowledges_nothing(void)
+{
+    struct ls_address bound, peer;
+    int fd = listening("127.0.0.1:0", &bound), client = ls_net_connect(&bound, NULL, SOON_MS);
+    int served = ls_net_accept(fd, &peer, 0);
+    struct pollfd left = { .fd = served };
+    ls_net_patience(served, 250001);
+    pull_the_cable(client);
+    CHECK_INT(ls_sys_write(served, "x", 1), 1);
+    CHECK_INT(poll(&left, 1, SOON_MS), 1);
+    CHECK(left.revents & POLLERR);
+    CHECK_INT(ls_sys_write(served, "x", 1), -ETIMEDOUT);
+    close(served);
+    close(client);
+    close(fd);
+}
+
 static const struct unit_test tests[] = {
     { "port 0 gives the port really bound", port_zero_gives_the_port_really_bound },
     { "IPv6 takes no mapped IPv4", ipv6_takes_no_mapped_ipv4 },
@@ -331,6 +357,7 @@ static const struct unit_test tests[] = {
     { "a failed connect leaves nothing open", a_failed_connect_leaves_nothing_open },
     { "waiting can be interrupted", waiting_can_be_interrupted },
     { "a failed accept says why", a_failed_accept_says_why },
+    { "patience ends with who acknowledges nothing", patience_ends_with_who_acknowledges_nothing },
 };
 
 static void remove_folder(void)

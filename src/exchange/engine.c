@@ -195,6 +195,7 @@ static void begin_request(struct ls_engine *e)
     e->seq++;
     e->skip = 0;
     e->keep = e->parsed = e->continued = e->streaming = e->answering = e->flushed = false;
+    e->live = LS_LIVE_NOT;
     e->drained = e->body_from = e->body_time = 0;
     e->match.route = NULL;
     ls_buffer_clear(&e->content);

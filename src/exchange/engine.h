@@ -15,6 +15,7 @@
 #include "exchange/output.h"
 #include "exchange/response.h"
 #include "exchange/router.h"
+#include "exchange/second.h"
 #include "exchange/site.h"
 #include "exchange/slot.h"
 #include "http/date.h"
@@ -40,8 +41,6 @@ struct ls_peer {
     uint16_t port;
 };
 
-struct ls_second;
-
 struct ls_driver {
     /* The connection enters a phase that may last until `deadline` (µs of ls_clock_us; 0: no
      * end). False: somebody else has taken the client, and nothing more may be sent. */
@@ -56,8 +55,8 @@ struct ls_driver {
     /* Makes a second process for the client whose handler runs, which goes on there too, with a driver of
      * its own. 1 in the first one, 0 in the second one; -errno. NULL: that cannot be. */
     int (*split)(struct ls_driver *d, struct ls_engine *e, struct ls_second *second);
-    /* The first one: the second one has ended, or else is killed. */
-    void (*join)(struct ls_driver *d, const struct ls_second *second, bool ended);
+    /* The first one is done with it. */
+    void (*join)(struct ls_driver *d, const struct ls_second *second, enum ls_second_end end);
     void (*leave)(struct ls_driver *d,
                   struct ls_engine *e); /* the second one: ends it; does not return */
     bool yields; /* handlers are left while they wait, and resumed: `block` is for those that

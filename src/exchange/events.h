@@ -7,7 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LS_EVENTS_SOCKETS = 16 };
+enum {
+    LS_EVENTS_SOCKETS = 18,
+    LS_EVENTS_OWN = 3 /* of these are for what the handler has not named */
+};
 
 struct ls_events {
     struct pollfd all[LS_EVENTS_SOCKETS]; /* revents are there once it is over */

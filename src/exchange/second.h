@@ -7,6 +7,12 @@
 
 enum { LS_SECOND_KEEPS = 16 }; /* descriptors */
 
+enum ls_second_end {
+    LS_SECOND_DONE,  /* it has come to its end */
+    LS_SECOND_DYING, /* it has let go of its descriptors, without a word */
+    LS_SECOND_KILL   /* it is to end */
+};
+
 struct ls_second {
     int news; /* a pipe of packets: the second one writes, the first one reads; its end is the other's end */
     int pidfd;      /* of the second one, in the first */

@@ -68,33 +68,65 @@ end
 
 -- Server-sent events -------------------------------------------------------------------------------
 
-local function field(lines, name, value)
-  for line in (value .. "\n"):gsub("\r\n?", "\n"):gmatch "([^\n]*)\n" do
-    lines[#lines + 1] = name .. ": " .. line .. "\n"
+local valid = utf8.len
+
+local function text_of(data)
+  local kind = type(data)
+  if kind == "table" then return core.json.encode(data) end
+  if kind == "number" or kind == "boolean" then return tostring(data) end
+  if kind ~= "string" then fail(2, "res:event: expected data, found %s", described(data)) end
+  return valid(data) and data or fail(2, "res:event: data that is not UTF-8")
+end
+
+local function add_data(lines, text)
+  for line in (text .. "\n"):gsub("\r\n?", "\n"):gmatch "([^\n]*)\n" do
+    lines[#lines + 1] = "data: " .. line
   end
 end
 
-local function single(name, value)
+local function add_line(lines, name, value)
   if type(value) == "number" then value = tostring(value) end
-  if type(value) ~= "string" or value:find "[\r\n\0]" then
+  if type(value) ~= "string" or value:find "[\r\n\0]" or not valid(value) then
     fail(2, "res:event: %s: expected a text of one line, found %s", name, described(value))
   end
-  return name .. ": " .. value .. "\n"
+  lines[#lines + 1] = name .. ": " .. value
+end
+
+local function set_fields(res)
+  if not res.headers["Content-Type"] then res.headers["Content-Type"] = "text/event-stream" end
+  if not res.headers["Cache-Control"] then res.headers["Cache-Control"] = "no-store" end
 end
 
 --- One event (text/event-stream): data is text, or a table that is sent as JSON. Waits until it is out.
 function core.response.event(res, name, data, id)
   local lines = {}
-  if name ~= nil then lines[#lines + 1] = single("event", name) end
-  if id ~= nil then lines[#lines + 1] = single("id", id) end
-  if type(data) == "table" then data = core.json.encode(data) end
-  if type(data) == "number" or type(data) == "boolean" then data = tostring(data) end
-  if type(data) ~= "string" then fail(1, "res:event: expected data, found %s", described(data)) end
-  field(lines, "data", data)
-  if not core.begun() then
-    if not res.headers["Content-Type"] then res.headers["Content-Type"] = "text/event-stream" end
-    if not res.headers["Cache-Control"] then res.headers["Cache-Control"] = "no-store" end
+  if name ~= nil then add_line(lines, "event", name) end
+  if id ~= nil then add_line(lines, "id", id) end
+  add_data(lines, text_of(data))
+  if not core.begun() then set_fields(res) end
+  return core.event(res, table.concat(lines, "\n") .. "\n\n")
+end
+
+local STREAM = { retry = true, heartbeat = true }
+
+local function time_option(options, name)
+  local value = options[name]
+  if value == nil then return nil end
+  return check.duration(value) or
+    fail(2, 'res:event_stream: %s: expected a duration such as "5s", found %s', name, described(value))
+end
+
+--- Begins a stream of events before its first one: { retry = how long the client waits before it comes again,
+--- heartbeat = after how long of silence a comment is sent ("15s"; false: never) }.
+function core.response.event_stream(res, options)
+  options = options or {}
+  if type(options) ~= "table" then
+    fail(1, "res:event_stream: expected a table of options, found %s", described(options))
   end
-  res:write(table.concat(lines) .. "\n")
-  res:flush()
+  check.keys(1, "res:event_stream", options, STREAM)
+  local retry = time_option(options, "retry")
+  local heartbeat = options.heartbeat == false and 0 or time_option(options, "heartbeat")
+  if core.begun() then fail(1, "res:event_stream: the response has begun already") end
+  set_fields(res)
+  return core.event(res, retry and ("retry: %d\n\n"):format(retry // 1000) or ":\n\n", heartbeat)
 end

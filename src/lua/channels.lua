@@ -17,6 +17,7 @@ local function try(self)
 end
 
 live.tries[subscription] = try
+subscription.events = live.events
 
 local function receive(self, timeout)
   return live.receive(core.try_message, self, live.deadline(2, "subscription:receive", timeout, 0))

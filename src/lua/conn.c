@@ -244,7 +244,7 @@ static int core_write(lua_State *L)
         if (sent == -EAGAIN)
             break;
         if (sent < 0)
-            return conn->e ? ls_conn_gone(L, conn) : ls_conn_failed(L, (int)sent);
+            return conn->e && !conn->shut ? ls_conn_gone(L, conn) : ls_conn_failed(L, (int)sent);
         from += (size_t)sent;
     }
     if (conn->e)
@@ -303,7 +303,9 @@ static int conn_shutdown(lua_State *L)
     static const char *const names[] = { "read", "write", "both", NULL };
     struct ls_conn *conn = check_raw(L);
     int how = luaL_checkoption(L, 2, "both", names); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
-    return result(L, conn->wire.fd < 0 ? -ENOTCONN : ls_sys_shutdown(conn->wire.fd, how));
+    int err = conn->wire.fd < 0 ? -ENOTCONN : ls_sys_shutdown(conn->wire.fd, how);
+    conn->shut |= err == 0 && how != SHUT_RD;
+    return result(L, err);
 }
 
 /* A second descriptor of the same connection, with no bytes read ahead. */

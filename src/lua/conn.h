@@ -17,6 +17,7 @@ struct ls_conn {
     struct ls_engine *e;  /* of whose client it is; NULL: it is no client's */
     struct ls_buffer out; /* to be written, but for the first `sent` bytes: of WebSockets alone */
     size_t sent;
+    bool shut;    /* for writing, by ourselves */
     uint64_t due; /* µs: when it wants to be looked at, even if nothing happens; 0: never */
     struct ls_peer peer;
     enum ls_half half;

@@ -57,7 +57,7 @@ static void be_reader(lua_State *L, lua_State *co, struct ls_conn *conn, int new
     ls_lua_allow(lua, e->limits.memory);
     ls_interrupt_enter(lua, co);
     int status = lua_resume(co, L, 1, &left);
-    if (status == LUA_OK) {
+    if (status == LUA_OK || (call->enough && !lua->interrupted)) {
         const char end[] = { END, conn->wire.eof };
         tell(conn, end, sizeof end);
     } else {
@@ -184,7 +184,10 @@ static int duplex_close(lua_State *L)
         return 0;
     d->open = false;
     ((struct ls_call *)e->handler)->duplex = NULL;
-    e->driver->join(e->driver, &d->second, d->ended || d->failed);
+    e->driver->join(e->driver, &d->second,
+                    d->ended    ? LS_SECOND_DONE
+                    : d->failed ? LS_SECOND_DYING
+                                : LS_SECOND_KILL);
     return 0;
 }
 

@@ -11,14 +11,23 @@
 /* What is waited for: POLLIN or POLLOUT of the sources, or that the reader of a duplex ends. */
 enum { READER_ENDS = 0x10000, CLIENT_LEFT = POLLHUP | POLLERR | POLLRDHUP };
 
-/* Half of a connection that is left may be all that a raw client wants; others have gone. */
+static void add(lua_State *L, struct ls_events *events, int fd, int what)
+{
+    if (events->count == LS_EVENTS_SOCKETS - LS_EVENTS_OWN)
+        luaL_error(L, "waits for more than %d connections at once",
+                   LS_EVENTS_SOCKETS - LS_EVENTS_OWN);
+    ls_events_add(events, fd, what);
+}
+
+/* Half of a connection that is left may be all that a raw client wants; others that get an answer without end
+ * have gone. */
 static int leaving(const struct ls_engine *e)
 {
     return e->live == LS_LIVE_RAW ? 0 : POLLRDHUP;
 }
 
 /* In the writer of a duplex somebody else reads, and looks at the clock. */
-static void add_conn(struct ls_events *events, const struct ls_conn *conn, int what)
+static void add_conn(lua_State *L, struct ls_events *events, const struct ls_conn *conn, int what)
 {
     bool reads = conn->half != LS_HALF_WRITER;
     if (reads)
@@ -26,7 +35,7 @@ static void add_conn(struct ls_events *events, const struct ls_conn *conn, int w
     else
         what &= ~POLLIN;
     if (what)
-        ls_events_add(events, conn->wire.fd, what);
+        add(L, events, conn->wire.fd, what);
 }
 
 static void add_sources(lua_State *L, struct ls_events *events, const struct ls_engine *e, int what)
@@ -37,26 +46,28 @@ static void add_sources(lua_State *L, struct ls_events *events, const struct ls_
         const struct ls_conn *conn = ls_conn_test(L, i);
         if (!conn)
             continue;
-        add_conn(events, conn, what | (conn->out.len > 0 ? POLLOUT : 0));
+        add_conn(L, events, conn, what | (conn->out.len > 0 ? POLLOUT : 0));
         client |= conn->e != NULL;
     }
     if (call->duplex)
         ls_duplex_add(call->duplex, events);
-    else if (!client && e->live != LS_LIVE_NOT && !e->eof)
+    else if (!client && e->streaming && !e->eof)
         ls_events_add(events, e->driver->socket(e->driver, (struct ls_engine *)e), leaving(e));
 }
 
 /* ---- heartbeats ---- */
 
 static int begin(lua_State *L, lua_KContext what);
+static int look(lua_State *L);
 
+/* What came meanwhile may have been told of already, and is not told of again: sources are looked at. */
 static int beaten(lua_State *L, int status, lua_KContext what)
 {
     struct ls_engine *e = ls_lua_of(L)->current;
     (void)status;
     ls_wait_check(L);
     if (!ls_output_pending(&e->out))
-        return begin(L, what);
+        return what == POLLOUT ? begin(L, what) : look(L);
     ls_engine_set_need(e, LS_NEED_OUTPUT, LS_PHASE_SEND, 0);
     return ls_wait(L, what, beaten);
 }
@@ -77,10 +88,20 @@ static int beat(lua_State *L, lua_KContext what)
 /* The implicit one, if there is any, stands last. */
 static bool client_has_left(const struct ls_engine *e, const struct ls_events *events)
 {
-    if (e->live == LS_LIVE_NOT || events->count == 0)
+    if (!e->streaming || events->count == 0)
         return false;
     const struct pollfd *last = &events->all[events->count - 1];
     return !(last->events & (POLLIN | POLLOUT)) && (last->revents & CLIENT_LEFT);
+}
+
+/* Back to the handler: true, or false when it is time. */
+static int look(lua_State *L)
+{
+    uint64_t until = (uint64_t)lua_tointeger(L, 1);
+    ls_engine_enter_handler(ls_lua_of(L)->current);
+    ls_wait_check(L);
+    lua_pushboolean(L, until == 0 || ls_clock_us() < until);
+    return 1;
 }
 
 /* Results: true: look; false: it is time; nil: the server stops. */
@@ -100,10 +121,7 @@ static int waited(lua_State *L, int status, lua_KContext what)
         return lua_pushnil(L), 1;
     if (call->beat_at > 0 && now >= call->beat_at && !(until > 0 && now >= until))
         return beat(L, what);
-    ls_engine_enter_handler(e);
-    ls_wait_check(L);
-    lua_pushboolean(L, until == 0 || now < until);
-    return 1;
+    return look(L);
 }
 
 static int begin(lua_State *L, lua_KContext what)
@@ -190,7 +208,7 @@ static int slept(lua_State *L, int status, lua_KContext ctx)
     uint64_t until = (uint64_t)lua_tointeger(L, 1);
     (void)status, (void)ctx;
     if (lua_isnil(L, -1))
-        return luaL_error(L, "the server stops");
+        return ls_call_enough(L, "the server stops");
     if (ls_clock_us() >= until)
         return 0;
     lua_settop(L, 1);
@@ -210,9 +228,10 @@ int ls_events_sleep(lua_State *L, uint64_t until)
 
 void ls_events_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = { { "wait", core_wait },   { "wait_out", core_wait_out },
-                                          { "now", core_now },     { "stops", core_stops },
-                                          { "running", core_running },
-                                          { "await", core_await }, { NULL, NULL } };
+    static const luaL_Reg functions[] = {
+        { "wait", core_wait },   { "wait_out", core_wait_out }, { "now", core_now },
+        { "stops", core_stops }, { "running", core_running },   { "await", core_await },
+        { NULL, NULL }
+    };
     luaL_setfuncs(L, functions, 0);
 }

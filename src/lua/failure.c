@@ -175,6 +175,15 @@ static bool can_answer(struct ls_engine *e)
     return false;
 }
 
+/* What is out is all that there is to say. */
+static void end_whole(struct ls_engine *e)
+{
+    if (e->live >= LS_LIVE_UPGRADED)
+        ls_live_end(e, false);
+    else if (ls_answer_end(e) < 0)
+        ls_engine_tear(e);
+}
+
 static bool answer_dev(struct failure *f)
 {
     struct ls_slice page = { f->page.at, f->page.len };
@@ -213,6 +222,24 @@ static bool leave_to_recover(struct ls_lua *lua, struct failure *f)
     return true;
 }
 
+/* True: error handlers have the word. */
+static bool answer(struct ls_lua *lua, struct failure *f)
+{
+    bool enough = f->interrupted ? f->interrupted == LS_INTERRUPT_LEFT : f->call->enough;
+    if (enough && !f->memory) {
+        end_whole(f->e);
+        return false;
+    }
+    if (!f->quiet)
+        log_failure(lua, f);
+    if (!can_answer(f->e))
+        return false;
+    if (leave_to_recover(lua, f))
+        return true;
+    answer_failure(lua, f);
+    return false;
+}
+
 bool ls_failure_answer(struct ls_lua *lua, struct ls_engine *e, int status)
 {
     struct failure f = { .call = e->handler, .e = e, .status = status };
@@ -221,11 +248,7 @@ bool ls_failure_answer(struct ls_lua *lua, struct ls_engine *e, int status)
     describe(lua, &f); /* while the failed calls still stand on the stack */
     ls_call_unwind(f.call);
     f.interrupted = (enum ls_interrupt)lua->interrupted;
-    if (!f.quiet && !e->gone && f.interrupted != LS_INTERRUPT_LEFT)
-        log_failure(lua, &f);
-    bool can = !e->gone && can_answer(e), recover = can && leave_to_recover(lua, &f);
-    if (can && !recover)
-        answer_failure(lua, &f);
+    bool recover = !e->gone && answer(lua, &f);
     ls_buffer_free(&f.text);
     ls_buffer_free(&f.page);
     return recover;

@@ -152,6 +152,12 @@ static int run_recover(lua_State *L)
     return ask_recover(L);
 }
 
+int ls_call_enough(lua_State *L, const char *why)
+{
+    call_of(L)->enough = true;
+    return luaL_error(L, "%s", why);
+}
+
 /* ---- from outside ---- */
 
 void ls_call_unwind(struct ls_call *call)
@@ -250,7 +256,7 @@ static enum ls_ran start(void *ctx, struct ls_engine *e, int handler)
         return LS_RAN_DONE;
     }
     call->handler = handler;
-    call->next = call->returned = false;
+    call->next = call->returned = call->enough = false;
     call->problem.status = 0;
     ls_response_reset(&e->response);
     ls_lua_allow(lua, e->limits.memory);

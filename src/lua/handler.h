@@ -24,6 +24,7 @@ struct ls_call { /* e->handler: what one connection's handlers run in, kept from
     bool next;                 /* it returned app.next */
     bool returned;             /* it is over, and its result is being made an answer */
     bool session;              /* req.session was looked at */
+    bool enough;               /* see ls_call_enough */
     struct ls_events events;   /* that it waits for */
     uint64_t beat, beat_at;    /* µs: of the heartbeat of an endless response; 0: it has none */
     struct ls_conn *conn;      /* to the client; NULL: the handler has none */
@@ -34,6 +35,9 @@ struct ls_call { /* e->handler: what one connection's handlers run in, kept from
 
 /* Does a registry value with the key &call->handler name who gave the last result? Else the handler did. */
 bool ls_call_has_culprit(const struct ls_lua *lua, const struct ls_call *call);
+
+/* Raises: the handler is to end, and what it has written is its answer, whole. */
+int ls_call_enough(lua_State *L, const char *why);
 
 /* Closes what the handler left open, which may run code of its own, and be interrupted in it. */
 void ls_call_unwind(struct ls_call *call);

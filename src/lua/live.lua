@@ -54,9 +54,9 @@ local function write(self, text)
     from, message, code = core.write(self, text, from)
     if not from then return nil, message, code end
     if from > #text then return self end
-    if core.wait_out(core.now() + core.send_timeout(), self) == false then
-      return nil, "timed out", "ETIMEDOUT"
-    end
+    local went = core.wait_out(core.now() + core.send_timeout(), self)
+    if went == nil then return nil, STOPS, "ESHUTDOWN" end
+    if went == false then return nil, "timed out", "ETIMEDOUT" end
   end
 end
 
@@ -102,7 +102,8 @@ function M.events(self, ...)
   end
   if timeout ~= nil then M.deadline(1, "events", timeout, 0) end
   for i, source in ipairs(sources) do tries[i] = try_of(1, source) end
-  local at, idle = 0, core.live_timeout()
+  local at = 0
+  local idle = tries[1] == M.tries[conn] and core.live_timeout() or 0 -- others know whether they live
   return function()
     local due = M.deadline(1, "events", timeout, idle)
     while true do

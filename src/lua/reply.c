@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "exchange/answer.h"
 #include "lua/view.h"
 #include "lua/wait.h"
+#include "os/net.h"
 
 #define REPLY   "luaserve response"
 #define HEADERS "luaserve response headers"
@@ -109,7 +111,10 @@ static void begin_stream(lua_State *L, struct ls_view *view)
     view->used = true;
 }
 
-enum { STREAM_BLOCK = 16 << 10 }; /* bytes gathered before a write waits for the client */
+enum {
+    STREAM_BLOCK = 16 << 10, /* bytes gathered before a write waits for the client */
+    HEARTBEAT = 15000000     /* µs: of events, unless it was said */
+};
 
 static int written(lua_State *L, int status, lua_KContext all)
 {
@@ -141,6 +146,36 @@ static int reply_flush(lua_State *L)
 {
     struct ls_view *view = ls_view_check(L, REPLY);
     begin_stream(L, view);
+    return written(L, LUA_OK, 1);
+}
+
+/* From now on the client is there, or has gone: who only waits, or sleeps, is told by what comes from it, and
+ * by what it does not acknowledge. */
+static void become_endless(struct ls_engine *e, uint64_t heartbeat)
+{
+    struct ls_call *call = e->handler;
+    if (e->live != LS_LIVE_EVENTS)
+        ls_net_patience(e->driver->socket(e->driver, e), e->limits.send_timeout);
+    e->live = LS_LIVE_EVENTS;
+    call->beat = heartbeat;
+    call->beat_at = heartbeat > 0 ? ls_clock_us() + heartbeat : 0;
+}
+
+/* event(res, text[, heartbeat in µs]): a piece of an answer without end, and out with it. Then, whenever the
+ * handler waits for so long, a comment (0: never). */
+static int core_event(lua_State *L)
+{
+    size_t len;
+    struct ls_view *view = ls_view_check(L, REPLY);
+    struct ls_engine *e = view->e;
+    const char *text = luaL_checklstring(L, 2, &len);
+    uint64_t before = e->live == LS_LIVE_EVENTS ? ((struct ls_call *)e->handler)->beat : HEARTBEAT;
+    begin_stream(L, view);
+    become_endless(e, (uint64_t)luaL_optinteger(L, 3, (lua_Integer)before));
+    if (e->pieces == LS_PIECES_DROPPED)
+        return ls_call_enough(L, "the head is all that is sent"); /* to HEAD: it would never end */
+    if (ls_answer_piece(e, (struct ls_slice) { text, len }) < 0)
+        return luaL_error(L, "not enough memory");
     return written(L, LUA_OK, 1);
 }
 
@@ -288,6 +323,7 @@ void ls_reply_core(lua_State *L)
 {
     static const luaL_Reg functions[] = { { "leave", core_leave },
                                           { "type_of", core_type_of },
+                                          { "event", core_event },
                                           { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
 }

@@ -404,7 +404,7 @@ static int socket_close(lua_State *L)
     struct socket *s = check(L);
     if (lua_isnil(L, 2) || s->over || s->conn.wire.fd < 0)
         return 0;
-    fail(s, LS_WS_FAILED, "");
+    fail(s, ls_site_stops(s->conn.e->site) ? LS_WS_GOING_AWAY : LS_WS_FAILED, "");
     ls_conn_flush(&s->conn);
     return 0;
 }

@@ -32,9 +32,8 @@ ws.events = live.events
 -- Waits until what was put is written; raises when the client has gone.
 local function settle(self, written)
   while written == false do
-    if core.wait_out(core.now() + core.send_timeout(), self) == false then
-      fail(1, "the client does not read")
-    end
+    local went = core.wait_out(core.now() + core.send_timeout(), self)
+    if not went then fail(1, went == nil and live.STOPS or "the client does not read") end
     written = core.ws_flush(self)
   end
   if written == nil then return nil, "closed" end
@@ -83,7 +82,7 @@ end
 -- Where a page of another site could open it in the name of its visitor.
 local function same_origin(req, origin)
   local host = origin:match "^%a[%w+.-]*://([^/]*)$"
-  return host ~= nil and host:lower() == (req.headers.host or ""):lower()
+  return host ~= nil and host:lower() == req.host:lower()
 end
 
 local function origin_is_good(req, allowed)

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/tcp.h>
 #include <poll.h>
 #include <stdio.h>
@@ -343,6 +344,13 @@ int64_t ls_net_acknowledged(int fd)
     memset(&info, 0, sizeof info);
     int err = ls_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
     return err < 0 ? err : (int64_t)info.tcpi_bytes_acked;
+}
+
+void ls_net_patience(int fd, uint64_t us)
+{
+    uint64_t ms = us / 1000 + (us % 1000 > 0);
+    const unsigned most = ms > INT_MAX ? INT_MAX : (unsigned)ms;
+    ls_sys_setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &most, sizeof most);
 }
 
 void ls_net_cut(int fd)

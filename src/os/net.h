@@ -70,6 +70,10 @@ int ls_net_accept(int listener, struct ls_address *peer, int flags);
  * counted. */
 int64_t ls_net_acknowledged(int fd);
 
+/* From now on the connection breaks (-ETIMEDOUT) when what was sent is not acknowledged for so long, rounded up
+ * to milliseconds; 0: as long as the kernel has patience, some 15 minutes. Nothing on Unix sockets. */
+void ls_net_patience(int fd, uint64_t us);
+
 /* The close of that socket will be a reset, so that no client takes what it has got for whole. */
 void ls_net_cut(int fd);
 

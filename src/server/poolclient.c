@@ -395,9 +395,9 @@ static int split(struct ls_driver *d, struct ls_engine *e, struct ls_second *sec
     return 0;
 }
 
-static void join(struct ls_driver *d, const struct ls_second *second, bool ended)
+static void join(struct ls_driver *d, const struct ls_second *second, enum ls_second_end end)
 {
-    ls_side_join(((struct ls_poolworker *)d)->server, second, ended);
+    ls_side_join(((struct ls_poolworker *)d)->server, second, end);
 }
 
 struct ls_driver ls_poolclient_driver(void)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "exchange/live.h"
 #include "os/sys.h"
@@ -188,11 +189,21 @@ int ls_side_split(struct luaserve *s, struct ls_engine *e, const struct ls_self 
     return pid < 0 ? pid : 1;
 }
 
-void ls_side_join(struct luaserve *s, const struct ls_second *second, bool ended)
+/* Whoever reaps is to find that it died first, and not that we did: it is a matter of microseconds. */
+static void await_death(int pidfd)
+{
+    const struct timespec most = { .tv_sec = 1 };
+    struct pollfd dead = { .fd = pidfd, .events = POLLIN };
+    ls_sys_ppoll(&dead, 1, &most, NULL);
+}
+
+void ls_side_join(struct luaserve *s, const struct ls_second *second, enum ls_second_end end)
 {
     struct ls_sides *sides = &s->shared->sides;
     ls_sides_cancel(sides, second->place, second->ticket);
-    if (!ended) {
+    if (end == LS_SECOND_DYING)
+        await_death(second->pidfd);
+    if (end == LS_SECOND_KILL) {
         ls_sides_dismiss(sides, second->place, second->ticket);
         ls_sys_pidfd_send_signal(second->pidfd, SIGKILL, NULL, 0);
     }

@@ -159,9 +159,9 @@ static int split(struct ls_driver *d, struct ls_engine *e, struct ls_second *sec
     return is;
 }
 
-static void join(struct ls_driver *d, const struct ls_second *second, bool ended)
+static void join(struct ls_driver *d, const struct ls_second *second, enum ls_second_end end)
 {
-    ls_side_join(((struct ls_worker *)d)->server, second, ended);
+    ls_side_join(((struct ls_worker *)d)->server, second, end);
 }
 
 /* ---- life ---- */
