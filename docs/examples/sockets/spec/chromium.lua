@@ -108,6 +108,12 @@ function Page:accessible()
   return set
 end
 
+--- Leaves the page, as if its tab were closed.
+function Page:close()
+  if not self.closed then self.browser:call("Target.closeTarget", { targetId = self.target }) end
+  self.closed = true
+end
+
 -- The browser --------------------------------------------------------------------------------------------------
 
 local Browser = {}
@@ -138,10 +144,12 @@ function M.start()
   return self
 end
 
---- A new page, which behaves as if it had the focus, whichever other one is looked at.
+--- A new page in a window of its own, since one that is hidden is not drawn, and one without the focus takes no
+--- keys.
 function Browser:page(url)
-  local target = self.control:call("Target.createTarget", { url = "about:blank" }).targetId
+  local target = self.control:call("Target.createTarget", { url = "about:blank", newWindow = true }).targetId
   local page = open(self.port, "/devtools/page/" .. target)
+  page.browser, page.target = self.control, target
   for _, domain in ipairs { "Runtime", "Log", "Page", "Accessibility" } do page:call(domain .. ".enable") end
   page:call("Emulation.setFocusEmulationEnabled", { enabled = true })
   page:visit(url)

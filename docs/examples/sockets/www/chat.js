@@ -146,11 +146,18 @@ $("say").onsubmit = event => {
   $("text").value = "";
 };
 
+const size = () => `${$("log").clientWidth} ${$("log").clientHeight}`;
+let seen = size();
+
 $("log").onscroll = () => {
+  if (size() !== seen) return; // it is not the reader who has moved
   following = $("log").scrollHeight - $("log").scrollTop - $("log").clientHeight < 40;
   if (following) $("newer").hidden = true;
 };
-new ResizeObserver(() => { if (following) toEnd(); }).observe($("log")); // a phone's keyboard comes and goes
+new ResizeObserver(() => { // a phone's keyboard comes and goes
+  seen = size();
+  if (following) toEnd();
+}).observe($("log"));
 $("newer").onclick = () => { toEnd(); $("text").focus(); };
 $("name").value = sessionStorage.name ?? "";
 $("name").focus();
