@@ -1,5 +1,5 @@
--- 5. A client with a port of its own: bind, then connect. Either can fail, and says why. (The side that closes
--- first keeps the pair of ports for a while: asked again at once, the port may still linger.)
+-- 5. A client with a port of its own: bind, then connect. Either can fail, and says why: somebody else has the
+-- port, or the same pair of ports stands already, or lingers (the side that closes first keeps it for a while).
 local app = require "luaserve"
 
 app:get("/client", function()
