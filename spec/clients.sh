@@ -1,10 +1,12 @@
 #!/bin/bash
 # What other people's clients make of the server: clients.sh BIN. Pages, ranges, compressed files
-# and uploads by curl, wget, Python's http.client, Node's fetch and headless Chromium, as far as
-# they are installed; says which are not. Ends with "N passed, N failed".
+# and uploads by curl, wget, Python's http.client, Node's fetch and headless Chromium, and the page of
+# docs/examples/sockets in Chromium, as far as they are installed; says which are not. Ends with
+# "N passed, N failed".
 set -euo pipefail
 
 bin=$(realpath "$1")
+root=$PWD
 . spec/server.sh
 cd "$work"
 
@@ -61,7 +63,7 @@ check() { # WHAT COMMAND...
   else
     failed=$((failed + 1))
     echo "FAILED: $what"
-    tail -n 3 out
+    tail -n 20 out
   fi
 }
 here() { command -v "$1" > /dev/null || { echo "clients: skipped, not installed: $1"; false; }; }
@@ -144,6 +146,12 @@ if here chromium; then
   check "Chromium's fetch" bash -c 'chromium --headless --no-sandbox --disable-gpu --disable-background-networking \
     --disable-component-update --no-first-run --user-data-dir=profile --virtual-time-budget=20000 \
     --dump-dom $url/browser.html 2> chromium.log | tee dom | grep -q "result {" && ! grep -q false dom || { cat dom; false; }'
+  if here busted; then
+    for mode in fork pool; do
+      check "Chromium's page of the chat room, in mode $mode" env -C "$root" LUASERVE="$bin" LUASERVE_MODE=$mode \
+        busted --output=plainTerminal docs/examples/sockets/spec/page.lua
+    done
+  fi
 fi
 
 stop || failed=$((failed + 1))

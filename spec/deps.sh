@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of what the build and the tests need (Debian and its relatives).
 #
-#   spec/deps.sh [build] [test] [fuzz] [deep] [bench]      without an argument build and test
+#   spec/deps.sh [build] [test] [fuzz] [deep] [page] [bench]      without an argument build and test
 #
 # Says what it installs and why; says nothing when nothing is missing. Without the right to
 # install it names what is missing and exits 1.
@@ -34,6 +34,7 @@ test  clang-format     checks how the C is formatted
 test  wrk              load, for whether the benchmark works
 deep  valgrind         the C tests once more
 deep  slowhttptest     attacks by slowness
+page  chromium         a browser: fetch, and the page of docs/examples/sockets (make clients; 400 MB)
 bench wrk              load, for the benchmark
 bench curl             looks whether all servers answer the same
 bench lua5.4           medians, tables, plot
@@ -53,8 +54,8 @@ LIST
 [ $# -gt 0 ] || set -- build test
 for group in "$@"; do
   case $group in
-    build | test | fuzz | deep | bench) ;;
-    *) echo "usage: spec/deps.sh [build] [test] [fuzz] [deep] [bench]" >&2; exit 64 ;;
+    build | test | fuzz | deep | page | bench) ;;
+    *) echo "usage: spec/deps.sh [build] [test] [fuzz] [deep] [page] [bench]" >&2; exit 64 ;;
   esac
 done
 
