@@ -41,6 +41,13 @@
 ---@field protocols? string|string[] that may be agreed on
 ---@field origins? string|string[]|(fun(req: luaserve.Request, origin: string?): boolean) pages that may connect; "*": all
 
+---@class luaserve.ScheduleOptions
+---@field name? string at most 63 bytes: in the log, and by which it is known over a reload
+---@field first? luaserve.Duration when it is called first; after one interval
+---@field wall? luaserve.Duration
+---@field cpu? luaserve.Duration
+---@field memory? luaserve.Size
+
 ---@class luaserve.ConnectOptions
 ---@field timeout? luaserve.Duration "10s"
 ---@field local_port? integer that it comes from
@@ -144,14 +151,6 @@ function Scope:route(methods, pattern, options, handler) end
 ---@overload fun(self, pattern: string, handler: fun(req: luaserve.Request, ws: luaserve.WebSocket, protocol: string?)): self
 function Scope:ws(pattern, options, handler) end
 
----A raw TCP service: whoever connects to the address is the handler's. A group or host changes nothing about it.
----@param address string "127.0.0.1:55555", "[::1]:0", "unix:/path"
----@param options luaserve.RouteOptions
----@param handler fun(conn: luaserve.Connection)
----@return self
----@overload fun(self, address: string, handler: fun(conn: luaserve.Connection)): self
-function Scope:tcp(address, options, handler) end
-
 ---Files of a folder (relative to that of config.lua) beneath a prefix.
 ---@param prefix string
 ---@param folder string
@@ -195,6 +194,22 @@ function Scope:error(status, handler) end
 ---@field version string
 ---@field next luaserve.Next as a result: the next route that matches, then www
 local app = {}
+
+---A raw TCP service: whoever connects to the address is the handler's.
+---@param address string "127.0.0.1:55555", "[::1]:0", "unix:/path"
+---@param options luaserve.RouteOptions
+---@param handler fun(conn: luaserve.Connection)
+---@return self
+---@overload fun(self, address: string, handler: fun(conn: luaserve.Connection)): self
+function app:tcp(address, options, handler) end
+
+---Calls a function at intervals, each time in a process of its own, and never two at once.
+---@param interval luaserve.Duration at least "100ms"
+---@param options luaserve.ScheduleOptions
+---@param run fun()
+---@return self
+---@overload fun(self, interval: luaserve.Duration, run: fun()): self
+function app:every(interval, options, run) end
 
 ---What a handler returns to send the client elsewhere.
 ---@param location string
@@ -434,6 +449,11 @@ function Connection:write(...) end
 ---@return fun(): (luaserve.Source|"timeout"|nil), any, any
 function Connection:events(...) end
 
+---Two processes on this client, until both have returned: one only reads, the other one only writes.
+---@param reader fun(conn: luaserve.Connection) called in a second process
+---@param writer fun(conn: luaserve.Connection) called in this one; what it waits for ends once the reader has
+function Connection:duplex(reader, writer) end
+
 ---@param how? "read"|"write"|"both" "both"
 ---@return boolean? done
 ---@return string? message where done is nil
@@ -472,6 +492,11 @@ function WebSocket:messages() end
 ---@param ... luaserve.Source|luaserve.EventsOptions
 ---@return fun(): (luaserve.Source|"timeout"|nil), any, any
 function WebSocket:events(...) end
+
+---Two processes on this client, until both have returned: one only receives, the other one only sends.
+---@param reader fun(ws: luaserve.WebSocket) called in a second process
+---@param writer fun(ws: luaserve.WebSocket) called in this one; what it waits for ends once the reader has
+function WebSocket:duplex(reader, writer) end
 
 ---@param message string|number|table a table as JSON
 ---@param kind? "text"|"binary" "text"

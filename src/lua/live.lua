@@ -136,7 +136,7 @@ conn.events = M.events
 -- Services -----------------------------------------------------------------------------------------
 
 --- app:tcp(address[, options], function(conn) … end): whoever connects to that address is the handler's.
-function routes.methods.tcp(self, address, options, handler)
+function routes.of_app.tcp(self, address, options, handler)
   routes.scope_of(self, "tcp")
   if handler == nil then options, handler = {}, options end
   if type(address) ~= "string" then

@@ -257,10 +257,12 @@ function methods:error(status, handler)
 end
 
 M.methods, M.scope_of, M.add = methods, scope_of, add -- for what other files register
+M.of_app = {} -- methods of the app alone, which no group or host has
 
 --- The table that scripts hold as `app` becomes the outermost scope.
 function M.open(app)
   for name, method in pairs(methods) do app[name] = method end
+  for name, method in pairs(M.of_app) do app[name] = method end
   new_scope(app, { prefix = "", options = {} })
 end
 

@@ -15,7 +15,7 @@ end
 
 --- app:every(interval[, options], function() … end). Options: first (when it is called first; after one interval),
 --- name (by which it is known in the log and over reloads), and the limits of routes.
-function routes.methods.every(self, interval, options, handler)
+function routes.of_app.every(self, interval, options, handler)
   routes.scope_of(self, "every")
   if handler == nil then options, handler = {}, options end
   if type(options) ~= "table" then
