@@ -350,8 +350,19 @@ describe("luaserve connect", function()
     local words = "127.0.0.1:%d --local-port %d"
     assert.same({ 69, "", in_use:format(port, taken) }, { run(words:format(port, taken)) })
     other:close()
-    local client = start("%s connect " .. words:format(port, taken))
+
+    local earlier = assert(socket.tcp()) -- without SO_REUSEADDR, and the first to end: TIME_WAIT is on its side
+    assert(earlier:bind("127.0.0.1", 0))
+    local _, lingers = earlier:getsockname()
+    assert(earlier:connect("127.0.0.1", port))
     local peer = accept(listener)
+    earlier:close()
+    assert.equal("closed", select(2, peer:receive(1)))
+    peer:close()
+    assert.same({ 69, "", in_use:format(port, lingers) }, { run(words:format(port, lingers)) })
+
+    local client = start("%s connect " .. words:format(port, taken))
+    peer = accept(listener)
     assert.same({ 69, "", in_use:format(port, taken) }, { run(words:format(port, taken)) })
     peer:close()
     listener:close()

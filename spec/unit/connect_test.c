@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "os/fault.h"
 #include "os/net.h"
+#include "os/sys.h"
 #include "unit.h"
 
 enum { DEADLINE_S = 60 };
@@ -278,15 +280,43 @@ static void descriptors_that_are_none_say_so(void)
     close_pair(&p);
 }
 
-/* Whoever would die of SIGPIPE does not. */
 static void an_output_without_a_reader_ends_it(void)
 {
     struct pair p;
-    signal(SIGPIPE, SIG_DFL);
     open_local(&p);
     close(p.shown);
     p.shown = -1;
     check_failure(&p, &(struct failure) { "", 0, LUASERVE_IO, "nobody reads the output any more" });
+    close_pair(&p);
+}
+
+struct leaving {
+    struct ls_sys_gate gate;
+    struct pair *pair;
+};
+
+static long leave(struct ls_sys_gate *gate, long nr, const long args[6])
+{
+    struct pair *p = ((struct leaving *)gate)->pair;
+    if (nr == SYS_write && p->shown >= 0) {
+        close(p->shown);
+        p->shown = -1;
+    }
+    return ls_sys_raw(nr, args);
+}
+
+/* Whoever would die of SIGPIPE does not. */
+static void a_reader_that_leaves_at_the_last_moment_ends_it(void)
+{
+    struct pair p;
+    struct leaving leaving = { { leave }, &p };
+    signal(SIGPIPE, SIG_DFL);
+    open_local(&p);
+    ls_sys_gate = &leaving.gate;
+    CHECK_INT(converse(&p, 0), -1);
+    ls_sys_gate = NULL;
+    CHECK_INT(p.error.code, LUASERVE_IO);
+    CHECK_TEXT(ls_slice_of(p.error.text), "nobody reads the output any more");
     close_pair(&p);
 }
 
@@ -325,6 +355,8 @@ static const struct unit_test tests[] = {
     { "an answer is shown though no more is taken", an_answer_is_shown_though_no_more_is_taken },
     { "descriptors that are none say so", descriptors_that_are_none_say_so },
     { "an output without a reader ends it", an_output_without_a_reader_ends_it },
+    { "a reader that leaves at the last moment ends it",
+      a_reader_that_leaves_at_the_last_moment_ends_it },
     { "connecting has a deadline", connecting_has_a_deadline },
     { "an error need not be asked for", an_error_need_not_be_asked_for },
 };
