@@ -3,7 +3,8 @@ local spec = require "luaserve.spec"
 local socket = require "socket"
 
 local LIFETIME = 20 -- seconds after which a client is killed, and its spec fails
-local luaserve = ("timeout --foreground -s KILL %d %s"):format(LIFETIME, spec.path(os.getenv "LUASERVE" or "luaserve"))
+local binary = spec.path(os.getenv "LUASERVE" or "luaserve")
+local limit = "timeout --foreground -s KILL " .. LIFETIME
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -35,7 +36,7 @@ describe("luaserve connect", function()
     local at = dir .. "/" .. count
     if not redirect then assert(os.execute("mkfifo " .. at .. ".in")) end
     local client = {}
-    local line = ("{ %s; } %s >%s.out 2>%s.err; echo $?"):format(command:format(luaserve), redirect or "<" .. at .. ".in",
+    local line = ("{ %s; } %s >%s.out 2>%s.err; echo $?"):format(command:format(limit .. " " .. binary), redirect or "<" .. at .. ".in",
       at, at)
     local pipe = assert(io.popen("exec 2>/dev/null; " .. line))
     if not redirect then
@@ -145,6 +146,21 @@ describe("luaserve connect", function()
     end)
   end)
 
+  it("ends with the peer at a terminal", function()
+    if not os.execute "command -v script >/dev/null" then return pending "script(1) is not installed" end
+    local listener, port = listen()
+    local client = start(("script -qec '%%s connect 127.0.0.1:%d' /dev/null"):format(port))
+    local peer = accept(listener)
+    client.input:write "hello\n"
+    assert.equal("hello", peer:receive "*l")
+    peer:send "good bye\n"
+    peer:close()
+    listener:close()
+    local code, out = client.wait_with_open_input()
+    assert.equal(0, code)
+    assert.truthy(out:find("good bye", 1, true), out)
+  end)
+
   it("connects to IPv6", function()
     local listener = assert(socket.tcp6())
     if not listener:bind("::1", 0) then
@@ -179,9 +195,43 @@ describe("luaserve connect", function()
     assert.same({ 0, "second\nafter the end of input\n", "first\n" }, { client.wait() })
   end)
 
-  it("ends when the peer ends first, without waiting for input", function()
+  it("ends its output when the peer ends first, and sends on until the input ends", function()
+    local listener, port = listen()
+    assert(os.execute(("mkfifo %s/out %s/told"):format(dir, dir)))
+    local client = start(("{ cat %s/out; echo ended >%s/told; } & %s sh -c 'exec %s connect 127.0.0.1:%d >%s/out'; " ..
+      "echo $? >&2; wait"):format(dir, dir, limit, binary, port, dir)) -- so that nobody else holds the pipe
+    local peer = accept(listener)
+    peer:send "good bye"
+    peer:shutdown "send"
+    assert.equal("ended\n", read(dir .. "/told"))
+    client.input:write "later\n"
+    assert.equal("later", peer:receive "*l")
+    client.input:write "last\n"
+    client.input:close()
+    client.input = nil
+    assert.equal("last\n", peer:receive "*a")
+    peer:close()
+    listener:close()
+    assert.same({ 0, "good bye", "0\n" }, { client.wait() })
+  end)
+
+  it("says so when a peer that has closed is sent more", function()
     local listener, port = listen()
     local client = start("%s connect 127.0.0.1:" .. port)
+    local peer = accept(listener)
+    peer:close()
+    listener:close()
+    client.input:write "too late\n"
+    assert.same({ 74, "", ("luaserve: 127.0.0.1:%d: the peer has closed and takes no more input\n"):format(port) },
+      { client.wait_with_open_input() })
+  end)
+
+  it("ends with a peer that closes a Unix socket, without waiting for input", function()
+    local listener = require "socket.unix".stream()
+    assert(listener:bind(dir .. "/peer"))
+    assert(listener:listen())
+    listener:settimeout(LIFETIME)
+    local client = start("%s connect unix:" .. dir .. "/peer")
     local peer = accept(listener)
     peer:send "good bye"
     peer:close()

@@ -128,17 +128,23 @@ struct luaserve_client {
      * should take from the input meanwhile. */
     int input, output;
 
-    /* Called once it stands, with both its addresses as text; or NULL. */
+    /* Not 0: somebody types the input, and leaves with the peer. Once the peer has ended, input that
+     * is there already is still sent, but none is waited for. */
+    int typed;
+
+    /* Both may be NULL. Called once it stands, with both its addresses as text; and once the peer
+     * has ended and all from it is written: the output is not looked at again, and may be closed. */
     void (*connected)(void *ctx, const char *peer, const char *self);
+    void (*peer_ended)(void *ctx);
     void *ctx;
 };
 
 /* Connects, and hands on both ways at once: input to the peer, what comes from the peer to the
  * output, neither faster than the other end takes it. At the end of the input the connection is
- * half-closed, and what still comes is handed on until the peer ends too. If the peer ends first,
- * input that is there already is still sent; more is not waited for.
+ * half-closed, and what still comes is handed on until the peer ends too; and the other way round. A
+ * TCP peer that has closed looks like one that has half-closed until it is sent more.
  *
- * 0: both sides have ended so; or -1 and
+ * 0: both sides have ended, or the peer has left with all that it was sent; or -1 and
  *   LUASERVE_USAGE        `address` is none, or a Unix socket's together with a local port
  *   LUASERVE_NO_HOST      the C library knows no address of the host
  *   LUASERVE_UNAVAILABLE  no connection: refused, unreachable, timed out; or the local port is in

@@ -254,15 +254,26 @@ static void print_connected(void *ctx, const char *peer, const char *self)
             self);
 }
 
+/* Whoever reads our output learns of its end, though we may still have input to send. */
+static void end_output(void *ctx)
+{
+    (void)ctx;
+    if (!freopen("/dev/null", "w", stdout))
+        fclose(stdout);
+}
+
 /* Somebody at a terminal wants to know; whoever reads a pipe wants the peer's bytes alone. */
 static int converse(const struct options *o, struct luaserve_error *error)
 {
+    int typed = isatty(STDIN_FILENO), seen = isatty(STDOUT_FILENO);
     const struct luaserve_client client = {
         .address = o->address,
         .local_port = o->local_port,
         .input = STDIN_FILENO,
         .output = STDOUT_FILENO,
-        .connected = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? print_connected : NULL,
+        .typed = typed,
+        .connected = typed && seen ? print_connected : NULL,
+        .peer_ended = end_output,
     };
     return luaserve_connect(&client, error);
 }

@@ -37,6 +37,8 @@ static int descriptors(void)
 /* ---- a client and its peer, on one thread: what the peer does it does when they are connected ---- */
 
 struct pair {
+    int somebody_types, ends;
+    bool closes; /* the peer, and not one half only */
     int listener, peer, input, typed, output, shown;
     struct ls_address met; /* the client, as its peer sees it */
     char address[LS_ADDRESS_TEXT], peer_name[LS_ADDRESS_TEXT], self_name[LS_ADDRESS_TEXT];
@@ -85,6 +87,18 @@ static void answer(void *ctx, const char *peer, const char *self)
     CHECK(p->peer >= 0);
     CHECK_INT(write(p->peer, "good day", 8), 8);
     CHECK_INT(shutdown(p->peer, SHUT_WR), 0);
+    if (p->closes) {
+        close(p->peer);
+        p->peer = -1;
+    }
+}
+
+static void end_output(void *ctx)
+{
+    struct pair *p = ctx;
+    p->ends++;
+    close(p->output);
+    p->output = -1;
 }
 
 static int converse(struct pair *p, uint16_t local_port)
@@ -94,7 +108,9 @@ static int converse(struct pair *p, uint16_t local_port)
                                             .timeout_ms = 100,
                                             .input = p->input,
                                             .output = p->output,
+                                            .typed = p->somebody_types,
                                             .connected = answer,
+                                            .peer_ended = end_output,
                                             .ctx = p };
     return luaserve_connect(&client, &p->error);
 }
@@ -125,8 +141,7 @@ static void check_conversation(const char *faults)
     plan(faults);
     CHECK_INT(converse(&p, 0), 0);
     plan("");
-    close(p.output);
-    p.output = -1;
+    CHECK_INT(p.ends, 1);
     check_all_of(p.shown, "good day");
     check_all_of(p.peer, "hello");
     close_pair(&p);
@@ -171,13 +186,37 @@ static void nothing_else_is_changed(void)
     type(&p, "");
     signal(SIGPIPE, SIG_DFL);
     sigaction(SIGPIPE, NULL, &before);
+    int twin = dup(p.output); /* shares the mode */
     int open = descriptors();
     CHECK_INT(converse(&p, 0), 0);
-    CHECK_INT(descriptors(), open + 1); /* the peer's */
+    CHECK_INT(descriptors(), open); /* one more, the peer's; one less, the output */
     CHECK_INT(fcntl(p.input, F_GETFL) & O_NONBLOCK, 0);
-    CHECK_INT(fcntl(p.output, F_GETFL) & O_NONBLOCK, 0);
+    CHECK_INT(fcntl(twin, F_GETFL) & O_NONBLOCK, 0);
+    close(twin);
     sigaction(SIGPIPE, NULL, &after);
     CHECK(before.sa_handler == after.sa_handler);
+    close_pair(&p);
+}
+
+static void somebody_who_types_leaves_with_the_peer(void)
+{
+    struct pair p;
+    open_pair(&p, "127.0.0.1:0");
+    p.somebody_types = 1;
+    CHECK_INT(write(p.typed, "typed ahead", 11), 11);
+    CHECK_INT(converse(&p, 0), 0);
+    check_all_of(p.shown, "good day");
+    check_all_of(p.peer, "typed ahead");
+    close_pair(&p);
+}
+
+static void a_peer_that_closes_wholly_needs_no_end_of_input(void)
+{
+    struct pair p;
+    open_local(&p);
+    p.closes = true;
+    CHECK_INT(converse(&p, 0), 0);
+    check_all_of(p.shown, "good day");
     close_pair(&p);
 }
 
@@ -199,7 +238,7 @@ static void check_failure(struct pair *p, const struct failure *f)
     CHECK_INT(p->error.code, f->code);
     if (!ls_slice_ends(ls_slice_of(p->error.text), ls_slice_of(f->text)))
         CHECK_TEXT(ls_slice_of(p->error.text), f->text);
-    CHECK_INT(descriptors(), open + (p->peer >= 0));
+    CHECK_INT(descriptors(), open + (p->peer >= 0) - p->ends);
 }
 
 static void no_connection_says_why(void)
@@ -257,8 +296,18 @@ static void an_answer_is_shown_though_no_more_is_taken(void)
     plan("recvfrom:1:EAGAIN,sendto:1:ECONNRESET");
     CHECK_INT(converse(&p, 0), -1);
     plan("");
-    close(p.output);
-    p.output = -1;
+    check_all_of(p.shown, "good day");
+    close_pair(&p);
+}
+
+static void a_peer_that_has_closed_cannot_be_sent_more(void)
+{
+    struct pair p;
+    open_local(&p);
+    p.closes = true;
+    type(&p, "hello");
+    check_failure(&p,
+                  &(struct failure) { "", 0, LUASERVE_IO, "has closed and takes no more input" });
     check_all_of(p.shown, "good day");
     close_pair(&p);
 }
@@ -350,9 +399,13 @@ static const struct unit_test tests[] = {
     { "what passes is not seen", what_passes_is_not_seen },
     { "both addresses are told", both_addresses_are_told },
     { "nothing else is changed", nothing_else_is_changed },
+    { "somebody who types leaves with the peer", somebody_who_types_leaves_with_the_peer },
+    { "a peer that closes wholly needs no end of input",
+      a_peer_that_closes_wholly_needs_no_end_of_input },
     { "no connection says why", no_connection_says_why },
     { "a broken conversation says why", a_broken_conversation_says_why },
     { "an answer is shown though no more is taken", an_answer_is_shown_though_no_more_is_taken },
+    { "a peer that has closed cannot be sent more", a_peer_that_has_closed_cannot_be_sent_more },
     { "descriptors that are none say so", descriptors_that_are_none_say_so },
     { "an output without a reader ends it", an_output_without_a_reader_ends_it },
     { "a reader that leaves at the last moment ends it",

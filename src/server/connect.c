@@ -133,18 +133,18 @@ static int reach(const struct luaserve_client *client, struct ends *ends,
  * the mode that they are in, which others may share: they are asked before each call. */
 struct talk {
     struct ls_wire wire; /* the connection, and what has come by it */
-    int input, output;
-    bool input_ended; /* half-closed */
-    int refused;      /* -errno: the peer takes no more, its own bytes are read on; 0 */
-    size_t at, len;   /* what of `bytes` is to be sent */
+    int input, output;   /* output is -1 when the peer has ended and all from it is out */
+    bool input_ended;    /* half-closed */
+    int refused;         /* -errno: the peer takes no more, its own bytes are read on; 0 */
+    size_t at, len;      /* what of `bytes` is to be sent */
     char bytes[INPUT_ROOM];
-    const char *peer;
+    const struct luaserve_client *client;
     struct luaserve_error *error;
 };
 
 static int broken(const struct talk *t, int err)
 {
-    return ls_error_set(t->error, LUASERVE_IO, "%s: %s", t->peer,
+    return ls_error_set(t->error, LUASERVE_IO, "%s: %s", t->client->address,
                         err == -ECONNRESET ? "connection reset by the peer"
                         : err == -EPIPE    ? "the peer has closed and takes no more input"
                                            : strerror(-err));
@@ -217,18 +217,34 @@ static int put_output(struct talk *t)
 
 enum { INPUT, OUTPUT, SOCKET, WATCHED };
 
-/* What nothing is wanted of is not watched (-1), or its POLLHUP would end every wait; but the output
- * always is: its reader may leave while the peer is silent. */
+/* What nothing is wanted of is not watched (-1), or its POLLHUP would end every wait. But the output
+ * always is: its reader may leave while the peer is silent; and so is a peer that has ended, which
+ * may close for good while the input is silent. */
 static void watch(const struct talk *t, struct pollfd fds[WATCHED])
 {
     bool idle = ls_wire_there(&t->wire).len == 0;
-    int socket = (idle && !t->wire.eof ? POLLIN : 0) | (t->len > 0 ? POLLOUT : 0);
+    int wanted = (idle && !t->wire.eof ? POLLIN : 0) | (t->len > 0 ? POLLOUT : 0);
+    bool socket = wanted || (t->wire.eof && !t->input_ended);
     bool input = !t->input_ended && t->len == 0;
     fds[INPUT] = (struct pollfd) { .fd = input ? t->input : -1, .events = POLLIN };
     fds[OUTPUT] = (struct pollfd) { .fd = t->output, .events = idle ? 0 : POLLOUT };
-    fds[SOCKET] = (struct pollfd) { .fd = socket ? t->wire.fd : -1, .events = (short)socket };
+    fds[SOCKET] = (struct pollfd) { .fd = socket ? t->wire.fd : -1, .events = (short)wanted };
 }
 
+static int move_socket(struct talk *t, short wanted)
+{
+    int err = wanted & POLLIN ? take_peer(t) : 0;
+    return err == 0 && (wanted & POLLOUT) ? send_input(t) : err;
+}
+
+/* The peer had ended, and now it has closed: all is well, or it is an error's doing. */
+static void leave_with_peer(struct talk *t)
+{
+    t->refused = ls_net_dialed(t->wire.fd);
+    t->input_ended = true;
+}
+
+/* Input that is there comes before leaving: it is the end, or sending it tells that it is not wanted. */
 static int move(struct talk *t, const struct pollfd fds[WATCHED])
 {
     const int gone = POLLERR | POLLHUP | POLLNVAL;
@@ -237,38 +253,48 @@ static int move(struct talk *t, const struct pollfd fds[WATCHED])
         return output_failed(t, fds[OUTPUT].revents & POLLNVAL ? -EBADF : -EPIPE);
     if (fds[OUTPUT].revents)
         err = put_output(t);
-    if (err == 0 && fds[SOCKET].revents && (fds[SOCKET].events & POLLIN))
-        err = take_peer(t);
-    if (err == 0 && fds[SOCKET].revents && (fds[SOCKET].events & POLLOUT))
-        err = send_input(t);
+    if (err == 0 && fds[SOCKET].revents)
+        err = move_socket(t, fds[SOCKET].events);
     if (err == 0 && fds[INPUT].revents)
         err = take_input(t);
+    else if (fds[SOCKET].revents && !fds[SOCKET].events)
+        leave_with_peer(t);
     return err;
 }
 
-/* The peer has ended, and all from it is out: input that is there may still be wanted, none is
- * waited for. */
-static bool is_ending(const struct talk *t)
+static void end_output(struct talk *t)
 {
-    return t->wire.eof && ls_wire_there(&t->wire).len == 0 && t->len == 0;
+    t->output = -1;
+    if (t->client->peer_ended)
+        t->client->peer_ended(t->client->ctx);
+}
+
+/* Moves what can be moved now; waits until something can, if `patient`. 1; 0: there was nothing. */
+static int step(struct talk *t, bool patient)
+{
+    const struct timespec at_once = { 0 };
+    struct pollfd fds[WATCHED];
+    watch(t, fds);
+    int ready = ls_sys_ppoll(fds, WATCHED, patient ? NULL : &at_once, NULL);
+    if (ready == -EINTR)
+        return 1;
+    if (ready < 0)
+        return ls_error_os(t->error, "cannot wait", ready);
+    if (ready > 0 && move(t, fds) < 0)
+        return -1;
+    return ready > 0;
 }
 
 static int carry(struct talk *t)
 {
-    const struct timespec at_once = { 0 };
-    struct pollfd fds[WATCHED];
-    int err = 0;
-    while (err == 0 && !(is_ending(t) && t->input_ended)) {
-        watch(t, fds);
-        int ready = ls_sys_ppoll(fds, WATCHED, is_ending(t) ? &at_once : NULL, NULL);
-        if (ready == 0)
-            break;
-        if (ready < 0 && ready != -EINTR)
-            return ls_error_os(t->error, "cannot wait", ready);
-        if (ready > 0)
-            err = move(t, fds);
+    int more = 1;
+    while (more > 0 && !(t->output < 0 && t->input_ended && t->len == 0)) {
+        bool leaving = t->output < 0 && t->client->typed && t->len == 0;
+        more = step(t, !leaving);
+        if (t->wire.eof && t->output >= 0 && ls_wire_there(&t->wire).len == 0)
+            end_output(t);
     }
-    return err == 0 && t->refused ? broken(t, t->refused) : err;
+    return more >= 0 && t->refused ? broken(t, t->refused) : more < 0 ? -1 : 0;
 }
 
 /* A write into a broken pipe is to fail, not to kill. */
@@ -291,7 +317,7 @@ int luaserve_connect(const struct luaserve_client *client, struct luaserve_error
     if (client->connected)
         client->connected(client->ctx, ends.peer, ends.self);
     struct talk talk = {
-        .input = client->input, .output = client->output, .peer = client->address, .error = error
+        .input = client->input, .output = client->output, .client = client, .error = error
     };
     ls_wire_init(&talk.wire, fd, true);
     int err = carry_without_sigpipe(&talk);
