@@ -10,7 +10,7 @@ describe("the command", function()
   it("prints help and version", function()
     local help = run { arguments = { "--help" } }
     assert.equal(0, help.code)
-    for _, word in ipairs { "check", "routes", "--port", "--host", "--www", "--scripts", "--dev", "--set",
+    for _, word in ipairs { "check", "routes", "connect", "--local-port", "--port", "--host", "--www", "--scripts", "--dev", "--set",
       "--version" } do
       assert.truthy(help.out:find(word, 1, true), word)
     end

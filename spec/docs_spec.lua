@@ -20,11 +20,7 @@ describe("the documentation", function()
   end)
 
   it("links to pages that are there", function()
-    for _, page in ipairs { "README.md", "docs/files.md", "docs/handlers.md", "docs/internals.md", "docs/isolation.md",
-      "docs/bench.md", "docs/pool.md", "docs/service.md", "docs/testing.md", "docs/routes.md", "docs/requests.md",
-      "docs/answers.md", "docs/sessions.md", "docs/views.md", "docs/development.md", "docs/live.md",
-      "docs/shared.md" } do
-      local folder = page:match "^(.*/)" or ""
+X      local folder = page:match "^(.*/)" or ""
       for target in read(page):gmatch "%]%(([%w_./-]+)%)" do assert.truthy(io.open(folder .. target), page .. ": " .. target) end
     end
   end)

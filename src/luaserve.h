@@ -29,9 +29,11 @@ struct luaserve; /* a server: its configuration, scripts, sockets and workers */
 /* Why something failed, in the codes of <sysexits.h>. */
 enum luaserve_code {
     LUASERVE_OK = 0,
-    LUASERVE_USAGE = 64,       /* functions called in the wrong order */
-    LUASERVE_UNAVAILABLE = 69, /* an address cannot be bound */
+    LUASERVE_USAGE = 64,       /* functions called in the wrong order, or with what means nothing */
+    LUASERVE_NO_HOST = 68,     /* there is no host of that name */
+    LUASERVE_UNAVAILABLE = 69, /* an address cannot be bound, or cannot be reached */
     LUASERVE_OS = 71,          /* the system refused: out of memory, of descriptors … */
+    LUASERVE_IO = 74,          /* a connection broke; input cannot be read, output not written */
     LUASERVE_CONFIG = 78       /* a fault in the configuration or in a script */
 };
 
@@ -112,6 +114,47 @@ LUASERVE_API void luaserve_reopen_log(struct luaserve *server);
 
 /* Closes and frees everything; *server is NULL afterwards. NULL may be freed. */
 LUASERVE_API void luaserve_free(struct luaserve **server);
+
+/* A connection to be made, and what to do with it. It needs no server. */
+struct luaserve_client {
+    const char *address; /* "HOST:PORT", "[IPV6]:PORT", "unix:/path" */
+    uint16_t local_port; /* to connect from; 0: any free one */
+
+    /* Until the connection stands, whichever address of the host it is to; 0: 10 seconds. How long
+     * the name is looked up is the C library's affair. */
+    uint32_t timeout_ms;
+
+    /* Descriptors, such as 0 and 1. They stay open, and blocking or not as they are; nobody else
+     * should take from the input meanwhile. */
+    int input, output;
+
+    /* Not 0: somebody types the input, and leaves with the peer. Once the peer has ended, input that
+     * is there already is still sent, but none is waited for. */
+    int typed;
+
+    /* Both may be NULL. Called once it stands, with both its addresses as text; and once the peer
+     * has ended and all from it is written: the output is not looked at again, and may be closed. */
+    void (*connected)(void *ctx, const char *peer, const char *self);
+    void (*peer_ended)(void *ctx);
+    void *ctx;
+};
+
+/* Connects, and hands on both ways at once: input to the peer, what comes from the peer to the
+ * output, neither faster than the other end takes it. At the end of the input the connection is
+ * half-closed, and what still comes is handed on until the peer ends too; and the other way round. A
+ * TCP peer that has closed looks like one that has half-closed until it is sent more.
+ *
+ * 0: both sides have ended, or the peer has left with all that it was sent; or -1 and
+ *   LUASERVE_USAGE        `address` is none, or a Unix socket's together with a local port
+ *   LUASERVE_NO_HOST      the C library knows no address of the host
+ *   LUASERVE_UNAVAILABLE  no connection: refused, unreachable, timed out; or the local port is in
+ *                         use, lingers from an earlier connection, or needs a privilege
+ *   LUASERVE_IO           it broke: the peer reset it, or closed before it had all input; or the
+ *                         input cannot be read, or the output not be written
+ *   LUASERVE_OS           the system refused
+ * SIGPIPE is ignored meanwhile; other signals do what they do. */
+LUASERVE_API int luaserve_connect(const struct luaserve_client *client,
+                                  struct luaserve_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,17 +1,24 @@
 /* The command luaserve. It uses nothing but luaserve.h: what it can, every program can. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "luaserve.h"
 
 static const char usage[] =
     "usage: luaserve [check | routes] [CONFIG] [--port N] [--host ADDRESS] [--www DIR]\n"
     "                [--scripts DIR] [--dev] [--set KEY=VALUE]\n"
+    "       luaserve connect HOST:PORT [--local-port N]\n"
     "\n"
     "Serves what CONFIG (a Lua file; by default config.lua, if there is one) says.\n"
     "\n"
     "  check              load the configuration and all scripts, listen on nothing\n"
     "  routes             the same, and list the routes\n"
+    "  connect            a client: input to HOST:PORT (or [IPV6]:PORT, unix:/path), what comes "
+    "from\n"
+    "                     there to output; says at the end of input that this was all, and reads "
+    "on\n"
     "\n"
     "  --port N           listen on port N (0: any free one)\n"
     "  --host ADDRESS     listen on this address, such as 127.0.0.1 or ::1\n"
@@ -19,16 +26,20 @@ static const char usage[] =
     "  --scripts DIR      scripts to run\n"
     "  --dev              error pages show tracebacks\n"
     "  --set KEY=VALUE    any key of config.lua, such as limits.wall=5s\n"
+    "  --local-port N     connect from port N\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0 stopped, 64 usage, 69 an address cannot be bound, 71 the system refused,\n"
-    "78 a fault in the configuration or a script.\n";
+    "Exit status: 0 stopped, 64 usage, 68 unknown host, 69 an address cannot be bound or reached,\n"
+    "71 the system refused, 74 the connection broke, 78 a fault in the configuration or a "
+    "script.\n";
 
 enum { SETTINGS = 32 };
 
 struct options {
-    enum { SERVE, CHECK, ROUTES } task;
-    const char *config;
+    enum { SERVE, CHECK, ROUTES, CONNECT } task;
+    const char *config;  /* a file; NULL */
+    const char *address; /* to connect to; NULL */
+    uint16_t local_port; /* 0: any */
     struct {
         const char *key, *value;
     } set[SETTINGS];
@@ -73,14 +84,32 @@ static int add_assignment(struct options *o, char *text)
     return add_setting(o, text, equals + 1);
 }
 
-/* The key that an option with a value sets; NULL if it is none. */
+/* The name of an option with a value, which but for two is a key; NULL if it is none. */
 static const char *key_of(const char *option)
 {
-    static const char *const keys[] = { "port", "host", "www", "scripts", "set" };
+    static const char *const keys[] = { "port", "host", "www", "scripts", "set", "local-port" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(option + 2, keys[i]) == 0)
             return keys[i];
     return NULL;
+}
+
+static int set_local_port(struct options *o, const char *text)
+{
+    size_t len = strlen(text);
+    unsigned long port =
+        strspn(text, "0123456789") == len && len <= 5 ? strtoul(text, NULL, 10) : 0;
+    if (port < 1 || port > UINT16_MAX)
+        return complain("--local-port wants a port from 1 to 65535, found ", text);
+    o->local_port = (uint16_t)port;
+    return 0;
+}
+
+static int take_value(struct options *o, const char *key, char *value)
+{
+    if (strcmp(key, "local-port") == 0)
+        return set_local_port(o, value);
+    return strcmp(key, "set") == 0 ? add_assignment(o, value) : add_setting(o, key, value);
 }
 
 /* An option at argv[*at], and its value, which may follow or stand behind a "=". */
@@ -98,20 +127,46 @@ static int read_option(struct options *o, char **argv, int *at)
         value = argv[++*at];
     if (!value)
         return complain("a value is missing behind ", option);
-    return strcmp(key, "set") == 0 ? add_assignment(o, value) : add_setting(o, key, value);
+    return take_value(o, key, value);
+}
+
+static int read_address(struct options *o, const char *word)
+{
+    if (o->address)
+        return complain("connect wants one HOST:PORT, found also ", word);
+    o->address = word;
+    return 0;
 }
 
 /* A word that is no option: what to do, once, and the config file (./check if it is called so). */
 static int read_word(struct options *o, const char *word)
 {
+    if (o->task == CONNECT)
+        return read_address(o, word);
     if (o->task == SERVE && strcmp(word, "check") == 0)
         o->task = CHECK;
     else if (o->task == SERVE && strcmp(word, "routes") == 0)
         o->task = ROUTES;
+    else if (o->task == SERVE && strcmp(word, "connect") == 0)
+        o->task = CONNECT;
     else if (o->config)
         return complain("more than one config file: ", word);
     else
         o->config = word;
+    return 0;
+}
+
+/* Does each belong to the task? */
+static int check_arguments(const struct options *o)
+{
+    if (o->task != CONNECT)
+        return o->local_port ? complain("--local-port belongs to connect", "") : 0;
+    if (!o->address)
+        return complain("connect wants HOST:PORT", "");
+    if (o->config)
+        return complain("connect takes no config file, found ", o->config);
+    if (o->set_count > 0)
+        return complain("connect takes no setting, found ", o->set[0].key);
     return 0;
 }
 
@@ -126,7 +181,7 @@ static int read_arguments(struct options *o, int argc, char **argv)
         else
             err = read_word(o, argv[i]);
     }
-    return err;
+    return err == 0 ? check_arguments(o) : err;
 }
 
 /* ---- what is asked for ---- */
@@ -192,6 +247,37 @@ static int perform(struct luaserve *server, const struct options *o, struct luas
     return 0;
 }
 
+static void print_connected(void *ctx, const char *peer, const char *self)
+{
+    (void)ctx;
+    fprintf(stderr, "luaserve: connected to %s from %s (^D: that was all; ^C: leave)\n", peer,
+            self);
+}
+
+/* Whoever reads our output learns of its end, though we may still have input to send. */
+static void end_output(void *ctx)
+{
+    (void)ctx;
+    if (!freopen("/dev/null", "w", stdout))
+        fclose(stdout);
+}
+
+/* Somebody at a terminal wants to know; whoever reads a pipe wants the peer's bytes alone. */
+static int converse(const struct options *o, struct luaserve_error *error)
+{
+    int typed = isatty(STDIN_FILENO), seen = isatty(STDOUT_FILENO);
+    const struct luaserve_client client = {
+        .address = o->address,
+        .local_port = o->local_port,
+        .input = STDIN_FILENO,
+        .output = STDOUT_FILENO,
+        .typed = typed,
+        .connected = typed && seen ? print_connected : NULL,
+        .peer_ended = end_output,
+    };
+    return luaserve_connect(&client, error);
+}
+
 static int has_argument(int argc, char **argv, const char *wanted)
 {
     for (int i = 1; i < argc; i++)
@@ -223,6 +309,8 @@ int main(int argc, char **argv)
     int err = read_arguments(&options, argc, argv);
     if (err != 0)
         return err;
+    if (options.task == CONNECT)
+        return converse(&options, &error) == 0 ? 0 : report(&error);
     struct luaserve *server = luaserve_new(&error);
     int status = server && perform(server, &options, &error) == 0 ? 0 : report(&error);
     luaserve_free(&server);
