@@ -20,7 +20,7 @@ build/bench/scale: bench/scale.c $(BUILD)/libluaserve.a
 	@mkdir -p $(@D)
 	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libluaserve.a
 
-build/bench/wsload: bench/wsload.c bench/wsclient.c bench/wsclient.h $(BUILD)/libluaserve.a
+build/bench/wsload build/bench/room: build/bench/%: bench/%.c bench/wsclient.c bench/wsclient.h $(BUILD)/libluaserve.a
 	@mkdir -p $(@D)
 	$(call SAY,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libluaserve.a $(LDLIBS)
 
