@@ -217,7 +217,7 @@ static int core_write(lua_State *L)
         if (sent == -EAGAIN)
             break;
         if (sent < 0)
-            return conn->e ? ls_conn_gone(L, conn) : ls_conn_failed(L, (int)sent);
+            return conn->e && !conn->shut ? ls_conn_gone(L, conn) : ls_conn_failed(L, (int)sent);
         from += (size_t)sent;
     }
     lua_pushinteger(L, (lua_Integer)from + 1);
@@ -274,6 +274,7 @@ static int conn_shutdown(lua_State *L)
     static const char *const names[] = { "read", "write", "both", NULL };
     struct ls_conn *conn = check_raw(L);
     int how = luaL_checkoption(L, 2, "both", names); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
+    conn->shut |= how != SHUT_RD;
     return result(L, conn->wire.fd < 0 ? -ENOTCONN : ls_sys_shutdown(conn->wire.fd, how));
 }
 

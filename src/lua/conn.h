@@ -17,6 +17,7 @@ struct ls_conn {
     size_t sent;
     uint64_t due; /* µs: when it wants to be looked at, even if nothing happens; 0: never */
     struct ls_peer peer;
+    bool shut; /* we have said our last: that writing fails does not mean that the client has gone */
 };
 
 /* Pushes a new connection; it is closed already until its wire is set. */
