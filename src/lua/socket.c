@@ -175,7 +175,7 @@ static int core_ws_try(lua_State *L)
         whole = read_on(s, &event);
         if (whole || s->over)
             break;
-        got = ls_wire_fill(&s->conn.wire);
+        got = ls_conn_fill(L, &s->conn);
         if (got > 0) {
             s->heard = ls_clock_us();
             s->pinged = false;
