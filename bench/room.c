@@ -25,8 +25,8 @@ enum {
     MAX_SPEAKERS = 16,
     MAX_MESSAGES = 1000000,
     AT_ONCE = 64,
-    WINDOW = 25, /* messages: 16 windows of 64 bytes each take 25 KB of a channel's queue */
-    MESSAGE = 48,
+    WINDOW = 25,   /* messages; of 16 speakers they take 100 KB of a channel's queue */
+    MESSAGE = 240, /* bytes */
     EVENTS = 256,
     PATIENCE = 30000, /* ms without anything */
     THIRDS = 3,

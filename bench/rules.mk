@@ -5,7 +5,7 @@ BENCH_NULLS := build/bench/null build/bench/null_epoll
 BENCH_TOOLS := $(BENCH_NULLS) build/bench/wsload
 NODE_WS     := ws@8.23.0 bufferutil@4.1.0
 
-.PHONY: bench bench-report bench-smoke scale
+.PHONY: bench bench-report bench-smoke scale room
 
 # What `make bench` builds stands in build/bench: lint looks at BUILD, and null.asm may enter the kernel.
 build/bench/null: bench/null.asm asm/abi.inc asm/nr.inc
@@ -53,3 +53,6 @@ bench-smoke: all $(BENCH_TOOLS) ## whether the benchmark's servers answer all it
 
 scale: all build/bench/scale $(BENCH_NULLS) ## 10,000 clients at once in mode fork, 15,000 in mode pool (docs/bench.md)
 	@./bench/scale.sh ./$(BIN) build/bench
+
+room: all build/bench/room ## one room full of WebSocket clients: 2000 in mode pool, 500 in mode fork (docs/bench.md)
+	@./bench/room.sh ./$(BIN) build/bench
