@@ -74,7 +74,7 @@ part() {
 # third MODE N: the messages of the Nth third, and the memory after it.
 third() {
   local before=$said
-  said=$((messages / speakers * $2 / 3))
+  said=$((each * $2 / 3))
   check "$1: each of $count clients receives messages $((before * speakers)) to $((said * speakers)) once" \
     part third $(((said - before) * speakers * count))
   spent=$(awk "BEGIN { print $spent + $seconds }") received=$((received + got))
@@ -92,7 +92,7 @@ is_quiet() {
 # fill MODE COUNT MESSAGES
 fill() {
   local before after=() joined received=0 spent=0 said=0 processes n
-  count=$2 messages=$3
+  count=$2 messages=$3 each=$(($3 / speakers))
   open_house "$1"
   processes=$(processes_of "$1" | wc -l)
   before=$(pss "$1")

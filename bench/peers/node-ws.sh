@@ -5,7 +5,7 @@
 # is there.
 # shellcheck shell=bash disable=SC2034,SC2154 # bench/run.sh sets and reads these
 needs='nodejs npm'
-how='then `make bench` installs ws'
+how='then make bench fetches ws'
 can='ws'
 
 installed() { command -v node > /dev/null && [[ -f $built/node_modules/ws/package.json ]]; }
