@@ -26,7 +26,7 @@ build/bench/wsload build/bench/room: build/bench/%: bench/%.c bench/wsclient.c b
 
 # The WebSocket peer, where Node.js is there. Without it, or without the registry, it is skipped.
 build/bench/node_modules/ws/package.json: bench/rules.mk
-	@mkdir -p $(@D)
+	@mkdir -p build/bench
 	$(call SAY,NPM,$(firstword $(NODE_WS)))if command -v node && command -v npm; then \
 	    npm install --silent --no-save --no-audit --no-fund --prefix build/bench $(NODE_WS) || \
 	    echo "npm cannot install $(NODE_WS)" >&2; fi > /dev/null
