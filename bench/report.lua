@@ -19,10 +19,13 @@ local titles = {
   ["file-100m"] = "File of 100 MB, 4 clients",
   ["echo-1k"] = "Lua returns a body of 1 KB, keep-alive, 32 clients",
   ["echo-100k"] = "Lua returns a body of 100 KB, keep-alive, 32 clients",
+  ["ws-echo-32"] = "WebSocket: messages of 32 bytes come back, 32 clients",
+  ["ws-echo-256"] = "WebSocket: messages of 32 bytes come back, 256 clients",
+  ["ws-echo-1000"] = "WebSocket: messages of 32 bytes come back, 1000 clients",
 }
 
 local notes = [[
-Requests and answers over loopback, one thread of wrk. All servers of a work run side by side and are
+Requests and answers over loopback, one thread of wrk; WebSocket messages by wsload, one thread as well. All servers of a work run side by side and are
 asked in turns; each number is the median of the rounds. Spread: of the rates, from the least to the
 most. CPU: all that the machine was busy with, less the load generator, in µs a request. Ratios: what
 luaserve has by what the server of that line has, each within a round, then their median: a rate above
@@ -50,6 +53,7 @@ local function columns_of(work)
     { "p99 ms", function(server) return ("%.2f"):format(server.p99) end },
     { "errors", function(server) return ("%d"):format(server.errors) end },
   }
+  if work.name:match "^ws" then columns[2][1] = "messages/s" end
   if work.bulk then
     columns[2] = { "MB/s", function(server) return ("%.0f"):format(server.rate * work.bulk / 1e6) end }
   end

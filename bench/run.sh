@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The servers of bench/peers beside each other: rates, CPU and latency, over loopback, with wrk.
+# The servers of bench/peers beside each other: rates, CPU and latency, over loopback, with wrk, and
+# with wsload for WebSockets.
 #
-#   bench/run.sh LUASERVE BUILT [RESULTS.md]     from the root of the repo; BUILT has the null servers
+#   bench/run.sh LUASERVE BUILT [RESULTS.md]     from the root of the repo; BUILT has the null servers and wsload
 #   bench/run.sh --smoke LUASERVE BUILT          each work once: only whether all is answered right
 #
 # ROUNDS (3), EACH (3 seconds), WORKS and SERVERS (shell patterns, several with blanks between)
@@ -10,7 +11,8 @@
 # was measured; bench/report.lua makes tables and plot of it. Smoke ends with "N passed, N failed".
 set -euo pipefail
 
-# name, kind (what a server must be able to do), clients, path, arguments of bench/load.lua
+# name, kind (what a server must be able to do), clients, path, arguments of bench/load.lua (ws: bytes of a
+# message)
 all_works='
 hello-1      hello  1    /hello
 hello-32     hello  32   /hello
@@ -22,7 +24,10 @@ file-1k      file   32   /1k.bin
 file-100k    file   32   /100k.bin
 file-100m    file   4    /100m.bin
 echo-1k      echo   32   /echo    post 1024
-echo-100k    echo   32   /echo    post 102400'
+echo-100k    echo   32   /echo    post 102400
+ws-echo-32   ws     32   /ws      32
+ws-echo-256  ws     256  /ws      32
+ws-echo-1000 ws     1000 /ws      32'
 
 peak_clients=32   # half-load is half of what a server does for so many
 beside_pause=0.6  # ms that a client takes beside its pause: the answer, wrk's timer of whole ms
@@ -60,16 +65,17 @@ matches() {
 
 # The peers that are wanted and there, into `servers`; says which are not there.
 find_servers() {
-  local file name needs
+  local file name needs how
   servers=()
   for file in bench/peers/*.sh; do
     name=$(basename "$file" .sh)
     if ! matches "$name" "${servers_wanted[@]}"; then continue; fi
     needs=$(of_peer "$name" show needs)
+    how=$(of_peer "$name" show how)
     if of_peer "$name" installed; then
       servers+=("$name")
     elif [[ -n $needs ]]; then
-      echo "skipped $name: needs $needs (./spec/deps.sh bench)"
+      echo "skipped $name: needs $needs (${how:-./spec/deps.sh bench})"
     else
       echo "skipped $name: $luaserve and $built do not have it"
     fi
@@ -98,6 +104,10 @@ make_expected() {
 # answers_right NAME
 answers_right() {
   local args=() status
+  if [[ $kind == ws ]]; then
+    "$built/wsload" "${ports[$1]}" "$path" 1 once "${load_args[@]}" > "$work/page"
+    return
+  fi
   if [[ $kind == echo ]]; then args=(-H 'Expect:' --data-binary "@$expected"); fi
   if [[ $kind == close ]]; then args=(-H 'Connection: close'); fi
   status=$(curl -s -m 20 -o "$work/page" -w '%{http_code}' "${args[@]}" \
@@ -115,20 +125,27 @@ busy() {
   echo $(((user + nice + system + irq + softirq) * 1000000 / ticks))
 }
 
+# generate NAME CLIENTS [ARGUMENTS of load.lua]: the load
+generate() {
+  local name=$1 clients=$2 args=()
+  shift 2
+  if [[ $kind == ws ]]; then exec "$built/wsload" "${ports[$name]}" "$path" "$clients" "$each" "$@"; fi
+  if [[ $kind == close ]]; then args=(-H 'Connection: close'); fi
+  exec wrk -t1 "-c$clients" "-d${each}s" --timeout 30s "${args[@]}" -s bench/load.lua \
+    "http://127.0.0.1:${ports[$name]}$path" -- "$@"
+}
+
 # load NAME CLIENTS [ARGUMENTS of load.lua]: sets requests seconds bytes p50 p99 errors, and cpu:
 # microseconds that the machine was busy with anything but the load generator.
 load() {
-  local name=$1 clients=$2 before after args=() spent TIMEFORMAT='%U %S'
-  shift 2
-  if [[ $kind == close ]]; then args=(-H 'Connection: close'); fi
+  local before after spent TIMEFORMAT='%U %S'
   before=$(busy)
-  { time wrk -t1 "-c$clients" "-d${each}s" --timeout 30s "${args[@]}" -s bench/load.lua \
-    "http://127.0.0.1:${ports[$name]}$path" -- "$@" > "$work/wrk" 2>&1; } 2> "$work/time" || :
+  { time (generate "$@") > "$work/load" 2>&1; } 2> "$work/time" || :
   after=$(busy)
   spent=$(awk '{ printf "%.0f", ($1 + $2) * 1000000 }' "$work/time")
   cpu=$((after - before - spent))
-  IFS=$'\t' read -r requests seconds bytes p50 p99 errors < <(sed -n 's/^load\t//p' "$work/wrk") || {
-    cat "$work/wrk" >&2
+  IFS=$'\t' read -r requests seconds bytes p50 p99 errors < <(sed -n 's/^load\t//p' "$work/load") || {
+    cat "$work/load" >&2
     return 1
   }
 }
@@ -204,7 +221,7 @@ compare() {
   done
   for ((round = 1; round <= rounds; round++)); do
     for name in "${able[@]}"; do
-      measure "$round" "$name" || fail "no result of wrk for $work_name of $name"
+      measure "$round" "$name" || fail "no result of the load generator for $work_name of $name"
     done
   done
   stop_all

@@ -12,11 +12,12 @@ set -euo pipefail
 
 active=${ACTIVE:-500} rate=${RATE:-1000} each=${EACH:-10}
 path=/hello kind=hello
-empty_deadline=120 # seconds until all processes of clients that left are gone
 descriptors=$(ulimit -Hn)
 
 # shellcheck source=bench/servers.sh
 source bench/servers.sh
+# shellcheck source=bench/processes.sh
+source bench/processes.sh
 
 if (($# != 2)); then
   echo "usage: bench/scale.sh LUASERVE BUILT" >&2
@@ -34,14 +35,6 @@ done
 kernel_memory() {
   awk '/^KernelStack:/ { stacks = $2 } /^PageTables:/ { tables = $2 } /^Slab:/ { slab = $2 }
     END { print stacks, tables, slab }' /proc/meminfo
-}
-
-processes_of() { echo "${pids[$1]}"; pgrep -P "${pids[$1]}" || :; }
-
-# Proportional set size of all processes of NAME, KiB.
-pss() {
-  processes_of "$1" | sed 's|.*|/proc/&/smaps_rollup|' | xargs cat 2> /dev/null |
-    awk '/^Pss:/ { sum += $2 } END { print sum + 0 }'
 }
 
 # memory NAME: pss stacks tables slab. The kernel's first: to look at processes makes objects.
@@ -62,28 +55,6 @@ part() {
   IFS=$'\t' read -r -u "${load[0]}" name right bad seconds p50 p99 worst || fail "the load generator ended"
   [[ $name == "$1" ]] || fail "$name where $1 should be"
   ((bad == 0 && right > 0))
-}
-
-go() { echo >&"${load[1]}"; }
-
-check() {
-  local what=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "FAILED: $what"
-  fi
-}
-
-# Whether NAME has again as many processes as before.
-is_empty() {
-  local deadline=$((SECONDS + empty_deadline))
-  until (($(processes_of "$1" | wc -l) <= $2)); do
-    if ((SECONDS >= deadline)); then return 1; fi
-    sleep 0.1
-  done
 }
 
 # hold NAME COUNT: sets each_kib (pss stacks tables slab sum, KiB a client), and the figures of the parts.
@@ -125,7 +96,7 @@ compare() {
         k[1], k[2], k[3], k[4], k[5] - null, figures }' >> "$table"
 }
 
-passed=0 failed=0 table=$built/scale.md
+table=$built/scale.md
 chmod 755 "$work"
 mkdir "$www"
 {

@@ -27,7 +27,7 @@ of_peer() (
   "$@"
 )
 
-show() { echo "${!1}"; }
+show() { echo "${!1-}"; }
 
 free_port() {
   lua5.4 -e 'local s = assert(require("socket").bind("127.0.0.1", 0))

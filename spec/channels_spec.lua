@@ -27,6 +27,16 @@ app:ws("/tick", function(_, ws)
     if source == "timeout" and count == 3 then ws:send("three") end
   end
 end)
+app:ws("/endless", function(_, ws)
+  local endless = app.channel "endless"
+  local room = endless:subscribe()
+  endless:publish "first"
+  for source, message in ws:events(room) do
+    if source == ws then return ws:send("heard " .. message) end
+    if message == "first" then ws:send "ready" end
+    endless:publish "next"
+  end
+end)
 app:get("/publish", function(req)
   return tostring(app.channel(req.query.to):publish(req.query.m))
 end)
@@ -166,6 +176,12 @@ describe("app.channel", function()
     socket.select(nil, nil, 0.5)
     assert.equal(before, sleeps())
     for i = 1, 10 do all[i]:close() end
+  end)
+
+  it("hides nobody else, even if it is never empty", function()
+    local ws = join "/endless"
+    ws:send "you"
+    assert.equal("heard you", (ws:receive()))
   end)
 
   it("reaches 250 clients, each message once", function()

@@ -20,7 +20,8 @@ describe("the documentation", function()
   end)
 
   it("links to pages that are there", function()
-X      local folder = page:match "^(.*/)" or ""
+    for page in io.popen("ls README.md docs/*.md docs/examples/*/README.md"):lines() do
+      local folder = page:match "^(.*/)" or ""
       for target in read(page):gmatch "%]%(([%w_./-]+)%)" do assert.truthy(io.open(folder .. target), page .. ": " .. target) end
     end
   end)

@@ -27,6 +27,19 @@ end)
 app:ws("/nap", function(_, ws) ws:send("now") app.sleep(30) end)
 app:ws("/timed", function(_, ws) ws:send(tostring(ws:receive("20ms")) .. " " .. select(2, ws:receive("20ms"))) end)
 app:ws("/json", function(req, ws) ws:send { path = req.path, name = req.query.name } end)
+local function block_until_exists(path) while not io.open(path) do end end
+app:ws("/now", function(_, ws)
+  local path = ws:receive()
+  ws:send "blocks"
+  block_until_exists(path)
+  ws:send(tostring(ws:receive(0)) .. " " .. select(2, ws:receive(0)))
+end)
+app:ws("/last", function(_, ws)
+  local path = ws:receive()
+  ws:send "blocks"
+  block_until_exists(path)
+  app.log.info("last: ", (ws:receive()), " ", (select(3, ws:receive())))
+end)
 app:ws("/late", function(_, ws) ws:receive() ws:send("x") app.sleep("20ms") ws:send("y") app.log.error("not reached") end)
 ]] }
 
@@ -164,6 +177,32 @@ describe("WebSockets", function()
 
   it("wait no longer than they are told", function()
     assert.equal("nil timed out", (server:ws "/timed":receive()))
+  end)
+
+  -- Opens it and lets its handler block, until `meanwhile` is done.
+  local function meanwhile_at(path, meanwhile)
+    local file, ws = os.tmpname(), server:ws(path)
+    assert(os.remove(file))
+    ws:send(file)
+    assert.equal("blocks", (ws:receive()))
+    meanwhile(ws)
+    assert(io.open(file, "w")):close()
+    return ws, file
+  end
+
+  it("have what has come while nobody waited", function()
+    local ws, file = meanwhile_at("/now", function(ws) ws:send "second" end)
+    assert.equal("second timed out", (ws:receive()))
+    os.remove(file)
+  end)
+
+  it("see the end that came with the last message", function()
+    local _, file = meanwhile_at("/last", function(ws)
+      ws:send "bye"
+      ws.client:close()
+    end)
+    assert.truthy(server:log "last:%s+bye%s+1006")
+    os.remove(file)
   end)
 
   it("send tables as JSON, and know the request", function()

@@ -5,7 +5,7 @@
 # CPU, wall time and memory stay on: they are part of what it is.
 # shellcheck shell=bash disable=SC2034,SC2154 # bench/run.sh sets and reads these
 needs=''
-can='hello close file echo'
+can='hello close file echo ws'
 mode=fork
 
 settings=(--set log.level=warn --set limits.idle_timeout=1h
@@ -25,6 +25,10 @@ end)
 
 app:post("/echo", function(req)
   return { headers = { ["Content-Type"] = "application/octet-stream" }, body = req:body() }
+end)
+
+app:ws("/ws", function(_, ws)
+  for message, kind in ws:messages() do ws:send(message, kind) end
 end)
 LUA
   exec "$luaserve" --host 127.0.0.1 --port "$port" --scripts scripts --www "$www" \

@@ -38,6 +38,7 @@ struct ls_hub {
     struct ls_kin *kin; /* of all processes, by number less 1 */
     uint32_t number;    /* our own */
     struct ls_bell *bell;
+    struct ls_buffer text; /* of the message at hand: memory that is used again */
     struct ls_subscription *local[LS_CHANNELS];
     uint64_t heads[LS_CHANNELS];       /* up to where those have been told */
     uint32_t used[LS_CHANNELS], count; /* channels that have any */

@@ -7,6 +7,8 @@
 #include "lua/held.h"
 #include "lua/values.h"
 
+enum { KEPT = 4 << 10 }; /* bytes of memory that are kept for the next message */
+
 #define CHANNEL      "luaserve channel"
 #define SUBSCRIPTION "luaserve subscription"
 
@@ -104,12 +106,34 @@ static int channel_subscribe(lua_State *L)
 
 /* ---- subscriptions ---- */
 
+/* What JSON becomes may take the collector's time, and with that finalizers that read messages too: its text is
+ * nobody else's. */
+static struct ls_slice own(lua_State *L, struct ls_buffer *text)
+{
+    struct ls_buffer *held = ls_held_buffer(L);
+    *held = *text;
+    *text = (struct ls_buffer) { 0 };
+    lua_insert(L, -2);
+    return (struct ls_slice) { held->at, held->len };
+}
+
+static void push_message(lua_State *L, struct ls_buffer *text, enum ls_value_type type)
+{
+    struct ls_value value = { .type = type, .bytes = { text->at, text->len } };
+    if (type == LS_VALUE_JSON)
+        value.bytes = own(L, text);
+    else if (type != LS_VALUE_STRING)
+        memcpy(&value.integer, text->at, sizeof value.integer);
+    ls_values_push(L, &value);
+    ls_buffer_clear(text);
+    ls_buffer_slim(text, KEPT);
+}
+
 /* try_message(subscription): true, value, how many were missed before it (nil: none); true and nil once it is
  * closed; false: there is none yet. */
 static int core_try_message(lua_State *L)
 {
     struct subscription *s = luaL_checkudata(L, 1, SUBSCRIPTION);
-    struct ls_value value = { .type = LS_VALUE_STRING };
     uint32_t kind;
     uint64_t missed;
     if (s->hub != ls_lua_of(L)->hub)
@@ -117,19 +141,15 @@ static int core_try_message(lua_State *L)
     if (s->s.generation == 0)
         return lua_pushboolean(L, 1), lua_pushnil(L), 2;
     s->s.e = ls_lua_of(L)->current; /* whoever waits now */
-    struct ls_buffer *held = ls_held_buffer(L);
-    int got = ls_channel_next(hub_of(L), &s->s, held, &kind, &missed);
+    struct ls_buffer *text = &s->hub->text;
+    ls_buffer_clear(text);
+    int got = ls_channel_next(s->hub, &s->s, text, &kind, &missed);
     if (got < 0)
         return luaL_error(L, "not enough memory");
     lua_pushboolean(L, got);
     if (got == 0)
         return 1;
-    value.type = (enum ls_value_type)kind;
-    value.bytes = (struct ls_slice) { held->at, held->len };
-    if (kind != LS_VALUE_STRING && kind != LS_VALUE_JSON)
-        memcpy(&value.integer, held->at, sizeof value.integer);
-    ls_values_push(L, &value);
-    ls_buffer_free(held);
+    push_message(L, text, (enum ls_value_type)kind);
     if (missed == 0)
         return 2;
     lua_pushinteger(L, (lua_Integer)missed);

@@ -10,9 +10,10 @@
 #include "os/sys.h"
 
 enum {
-    OUT_KEPT = 4 << 10,   /* bytes of memory that an empty output keeps */
-    LINE_MOST = 1 << 20,  /* bytes of a line */
-    READ_MOST = 256 << 20 /* bytes of one read; limits.memory is there before, as a rule */
+    OUT_KEPT = 4 << 10,    /* bytes of memory that an empty output keeps */
+    LINE_MOST = 1 << 20,   /* bytes of a line */
+    READ_MOST = 256 << 20, /* bytes of one read; limits.memory is there before, as a rule */
+    PASSED_MOST = 16 /* tries: other sources that always have something are not to hide this one */
 };
 
 /* ---- errors ---- */
@@ -131,6 +132,21 @@ void ls_conn_forget(struct ls_call *call)
 
 /* ---- reading ---- */
 
+long ls_conn_fill(lua_State *L, struct ls_conn *conn)
+{
+    uint64_t waits = ls_lua_of(L)->waits;
+    if (conn->emptied == waits && conn->passed < PASSED_MOST && !conn->wire.eof) {
+        conn->passed++;
+        return -EAGAIN;
+    }
+    size_t room = conn->wire.room;
+    long got = ls_wire_fill(&conn->wire);
+    bool all = got == -EAGAIN || (got > 0 && (size_t)got < room);
+    conn->emptied = all ? waits : 0;
+    conn->passed = 0;
+    return got;
+}
+
 static int give(lua_State *L, struct ls_conn *conn, size_t len, size_t used)
 {
     lua_pushboolean(L, 1);
@@ -215,7 +231,7 @@ static int core_try(lua_State *L)
         int results = give_wanted(L, conn, wanted, count);
         if (results > 0)
             return results;
-        long got = ls_wire_fill(&conn->wire);
+        long got = ls_conn_fill(L, conn);
         check_memory(L, conn);
         if (got == -EAGAIN) {
             lua_pushboolean(L, 0);

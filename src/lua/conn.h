@@ -17,8 +17,10 @@ struct ls_conn {
     struct ls_engine *e;  /* of whose client it is; NULL: it is no client's */
     struct ls_buffer out; /* to be written, but for the first `sent` bytes: of WebSockets alone */
     size_t sent;
-    bool shut;    /* for writing, by ourselves */
-    uint64_t due; /* µs: when it wants to be looked at, even if nothing happens; 0: never */
+    bool shut; /* for writing, by ourselves: that it fails does not mean that the client has gone */
+    uint64_t due;     /* µs: when it wants to be looked at, even if nothing happens; 0: never */
+    uint64_t emptied; /* what lua->waits was when a read left nothing in the kernel; 0: not yet */
+    uint32_t passed;  /* tries since then that did not ask the kernel */
     struct ls_peer peer;
     enum ls_half half;
     int relay; /* LS_HALF_READER: by which the writer hears of it */
@@ -45,6 +47,10 @@ void ls_conn_forget(struct ls_call *call);
 
 /* nil, message, code ("ECONNRESET") for a -errno. */
 int ls_conn_failed(lua_State *L, int err);
+
+/* As ls_wire_fill. But when nothing has been waited for since a read that got all there was, the kernel is
+ * asked every now and then only: what has come meanwhile ends the next wait. */
+long ls_conn_fill(lua_State *L, struct ls_conn *conn);
 
 /* Writes what stands in `out`. 1: all of it is written; 0: not yet; -errno. */
 int ls_conn_flush(struct ls_conn *conn);

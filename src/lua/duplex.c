@@ -172,7 +172,7 @@ static int core_said_all(lua_State *L)
 {
     struct ls_conn *conn = ls_conn_check(L, 1);
     if (!conn->relayed && conn->wire.fd >= 0)
-        ls_sys_shutdown(conn->wire.fd, SHUT_WR);
+        conn->shut = ls_sys_shutdown(conn->wire.fd, SHUT_WR) == 0;
     return 0;
 }
 

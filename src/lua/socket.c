@@ -187,7 +187,7 @@ static int give_end(lua_State *L, struct socket *s)
 }
 
 /* 1: a message is whole; 0: there is nothing yet, or it is over. */
-static bool advance(struct socket *s, struct ls_ws_event *event)
+static bool advance(lua_State *L, struct socket *s, struct ls_ws_event *event)
 {
     bool whole = false;
     long got = 1;
@@ -195,7 +195,7 @@ static bool advance(struct socket *s, struct ls_ws_event *event)
         whole = read_on(s, event);
         if (whole || s->over)
             break;
-        got = ls_wire_fill(&s->conn.wire);
+        got = ls_conn_fill(L, &s->conn);
         if (got > 0) {
             s->heard = ls_clock_us();
             s->pinged = false;
@@ -218,7 +218,7 @@ static int core_ws_try(lua_State *L)
     struct ls_ws_event event;
     if (s->conn.half == LS_HALF_WRITER)
         return luaL_error(L, "ws:receive in the process that writes (ws:duplex)");
-    if (advance(s, &event))
+    if (advance(L, s, &event))
         return give_message(L, s, &event);
     if (s->over)
         return give_end(L, s);
@@ -233,7 +233,7 @@ static int core_ws_ends(lua_State *L)
     struct ls_ws_event event;
     if (s->conn.half == LS_HALF_WRITER)
         return lua_pushboolean(L, s->deaf), 1;
-    while (advance(s, &event))
+    while (advance(L, s, &event))
         ls_buffer_clear(&s->message);
     lua_pushboolean(L, s->over);
     return 1;

@@ -163,6 +163,7 @@ void ls_lua_listen(struct ls_lua *lua)
 void ls_lua_serve(struct ls_lua *lua, void (*quit)(void *ctx, int status), void *ctx)
 {
     lua->serving = true;
+    lua->waits = 1;
     lua->quit = quit;
     lua->quit_ctx = ctx;
     lua->heap.loaded = lua->heap.used;

@@ -76,6 +76,7 @@ struct ls_lua {
     bool dev, alone;
     bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
     struct ls_engine *current;           /* whose handler runs; NULL: none */
+    uint64_t waits;                      /* of all handlers, with the one that may follow: from 1 */
     lua_State *volatile running;         /* the coroutine that an interrupt has to reach */
     volatile sig_atomic_t interrupted;   /* enum ls_interrupt */
     uint64_t load_until;                 /* see struct ls_lua_options; 0: all is loaded */

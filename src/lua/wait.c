@@ -19,6 +19,7 @@ int ls_wait(lua_State *L, lua_KContext ctx, lua_KFunction k)
     struct ls_lua *lua = ls_lua_of(L);
     struct ls_engine *e = lua->current;
     struct ls_call *call = e->handler;
+    lua->waits++;
     if (e->driver->yields && L == call->thread && lua_isyieldable(L)) {
         call->waits = true;
         return lua_yieldk(L, 0, ctx, k);

@@ -22,7 +22,7 @@ void ls_poolevents_begin(struct ls_poolworker *w, struct ls_seat *seat)
     for (uint32_t i = 0; i < events->count; i++) {
         if (events->all[i].fd != m->fd)
             continue;
-        m->readable &= !(events->all[i].events & POLLIN);
+        m->readable &= !(events->all[i].events & POLLIN) || m->hung_up; /* an end is told once */
         m->writable &= !(events->all[i].events & POLLOUT);
     }
 }
