@@ -11,7 +11,6 @@
 set -euo pipefail
 
 speakers=${SPEAKERS:-4}
-memory=512K # limits.memory in mode fork: a heap is swept when it has grown by half of it
 slack=10 # percent by which the last third may end above the first one: heaps are swept at their own pace
 descriptors=$(ulimit -Hn)
 
@@ -51,7 +50,6 @@ LUA
 # open_house MODE: a server on any free port, which `port` is then.
 open_house() {
   local name=$1 line settings=(--set "processes.mode=$1" --set "processes.max_clients=$((count + 10))")
-  if [[ $1 == fork ]]; then settings+=(--set "limits.memory=$memory"); fi
   mkfifo "$work/ready"
   set -m
   "$luaserve" --host 127.0.0.1 --port 0 --scripts "$work/scripts" --www "$www" --set log.level=warn \

@@ -107,6 +107,7 @@ static int raw_returned(lua_State *L, int status, lua_KContext ctx)
 
 static int run_raw(lua_State *L, const struct ls_lua_handler *handler)
 {
+    ls_lua_stay(ls_lua_of(L));
     lua_rawgeti(L, LUA_REGISTRYINDEX, handler->function);
     ls_conn_push_client(L, ls_lua_of(L)->current);
     lua_callk(L, 1, 0, 0, raw_returned);

@@ -151,12 +151,14 @@ static int reply_flush(lua_State *L)
 
 /* From now on the client is there, or has gone: who only waits, or sleeps, is told by what comes from it, and
  * by what it does not acknowledge. */
-static void become_endless(struct ls_engine *e, uint64_t heartbeat)
+static void become_endless(struct ls_lua *lua, uint64_t heartbeat)
 {
+    struct ls_engine *e = lua->current;
     struct ls_call *call = e->handler;
     if (e->live != LS_LIVE_EVENTS)
         ls_net_patience(e->driver->socket(e->driver, e), e->limits.send_timeout);
     e->live = LS_LIVE_EVENTS;
+    ls_lua_stay(lua);
     call->beat = heartbeat;
     call->beat_at = heartbeat > 0 ? ls_clock_us() + heartbeat : 0;
 }
@@ -171,7 +173,7 @@ static int core_event(lua_State *L)
     const char *text = luaL_checklstring(L, 2, &len);
     uint64_t before = e->live == LS_LIVE_EVENTS ? ((struct ls_call *)e->handler)->beat : HEARTBEAT;
     begin_stream(L, view);
-    become_endless(e, (uint64_t)luaL_optinteger(L, 3, (lua_Integer)before));
+    become_endless(ls_lua_of(L), (uint64_t)luaL_optinteger(L, 3, (lua_Integer)before));
     if (e->pieces == LS_PIECES_DROPPED)
         return ls_call_enough(L, "the head is all that is sent"); /* to HEAD: it would never end */
     if (ls_answer_piece(e, (struct ls_slice) { text, len }) < 0)

@@ -338,6 +338,7 @@ static int core_ws_accept(lua_State *L)
 static int make(lua_State *L, struct ls_engine *e)
 {
     struct ls_call *call = e->handler;
+    ls_lua_stay(ls_lua_of(L));
     struct socket *s = lua_newuserdatauv(L, sizeof *s, 0);
     memset(s, 0, sizeof *s);
     ls_wire_init(&s->conn.wire, e->driver->socket(e->driver, e), false);

@@ -22,6 +22,8 @@
  * fills the budget. */
 enum { FIRST_PAUSE = 1000, LATER_PAUSE = 150 };
 
+enum { STAYS_GARBAGE = 256 << 10 }; /* bytes, of a connection that stays, before the first cycle */
+
 static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 {
     struct ls_heap *heap = ctx;
@@ -141,8 +143,21 @@ void ls_lua_settle(struct ls_lua *lua, uint64_t memory)
 {
     lua_gc(lua->L, LUA_GCCOLLECT);
     uint64_t percent = 100 + memory / 2 / (lua->heap.used / 100 + 1);
-    lua_gc(lua->L, LUA_GCINC, percent < FIRST_PAUSE ? (int)percent : FIRST_PAUSE, 0, 0);
+    if (percent > FIRST_PAUSE)
+        percent = FIRST_PAUSE;
+    lua_gc(lua->L, LUA_GCINC, (int)percent, 0, 0);
     lua_gc(lua->L, LUA_GCCOLLECT); /* what the first one finalized */
+    lua->heap.sweep_at = lua->heap.used / 100 * (size_t)percent;
+}
+
+/* A step that is smaller than what is missing to the next cycle does nothing but bring that nearer. */
+void ls_lua_stay(struct ls_lua *lua)
+{
+    size_t at = lua->heap.used + STAYS_GARBAGE;
+    if (lua->heap.sweep_at <= at)
+        return;
+    lua_gc(lua->L, LUA_GCSTEP, (int)((lua->heap.sweep_at - at) >> 10));
+    lua->heap.sweep_at = at;
 }
 
 void ls_lua_join(struct ls_lua *lua, const struct ls_commons *commons, uint32_t number,

@@ -33,6 +33,7 @@ struct ls_secrets;
 struct ls_heap {
     size_t used, limit; /* bytes; limit 0: none */
     size_t loaded;      /* bytes that the scripts took */
+    size_t sweep_at;    /* bytes at which the first cycle begins */
 };
 
 struct ls_lua_options {
@@ -96,6 +97,9 @@ void ls_lua_free(struct ls_lua **lua);
  * by half of `memory`, which a worker may add: a cycle writes marks all over the pages that workers
  * share. Before the first fork. */
 void ls_lua_settle(struct ls_lua *lua, uint64_t memory);
+
+/* The handler that runs has a connection that stays: garbage is to be collected before there is much of it. */
+void ls_lua_stay(struct ls_lua *lua);
 
 /* In a worker: new random numbers; what the heap has now is what the scripts took. `quit`: see struct
  * ls_lua. */
