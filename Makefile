@@ -122,7 +122,7 @@ format: ## clang-format over all C
 
 include bench/rules.mk
 
-conformance: all ## HTTP cases from public suites: make conformance CASES=dir
+conformance: all ## cases from public suites, of HTTP and WebSockets: make conformance CASES=dir (ALL=1: all sizes)
 	@./spec/conformance.sh ./$(BIN) "$(CASES)"
 
 clients: all ## curl, wget, Python, Node and Chromium against the server, as far as they are installed
