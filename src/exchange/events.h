@@ -4,6 +4,7 @@
 #define LS_EXCHANGE_EVENTS_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LS_EVENTS_SOCKETS = 16 };
@@ -12,6 +13,7 @@ struct ls_events {
     struct pollfd all[LS_EVENTS_SOCKETS]; /* revents are there once it is over */
     uint32_t count;
     uint64_t until; /* µs of ls_clock_us; 0: no end */
+    bool finishing; /* what was begun is to be written: it waits also while the server stops */
 };
 
 #endif

@@ -29,7 +29,8 @@ static void add_sources(lua_State *L, struct ls_events *events, const struct ls_
         if (!conn)
             continue;
         add(events, conn->wire.fd, what | (conn->out.len > 0 ? POLLOUT : 0));
-        events->until = ls_clock_sooner(events->until, conn->due);
+        if (!events->finishing)
+            events->until = ls_clock_sooner(events->until, conn->due);
         client |= conn->e != NULL;
     }
     if (!client && e->live != LS_LIVE_NOT && !e->eof)
@@ -83,7 +84,7 @@ static int waited(lua_State *L, int status, lua_KContext what)
     if (client_has_left(e, &call->events))
         ls_engine_gone(e);
     ls_wait_check(L);
-    if (e->streaming && ls_site_stops(e->site))
+    if (e->streaming && ls_site_stops(e->site) && !call->events.finishing)
         return lua_pushnil(L), 1;
     if (call->beat_at > 0 && now >= call->beat_at && !(until > 0 && now >= until))
         return beat(L, what);
@@ -98,7 +99,8 @@ static int begin(lua_State *L, lua_KContext what)
     struct ls_engine *e = ls_lua_of(L)->current;
     struct ls_call *call = e->handler;
     struct ls_events *events = &call->events;
-    *events = (struct ls_events) { .until = (uint64_t)lua_tointeger(L, 1) };
+    *events =
+        (struct ls_events) { .until = (uint64_t)lua_tointeger(L, 1), .finishing = what == POLLOUT };
     add_sources(L, events, e, (int)what);
     if (e->live == LS_LIVE_EVENTS)
         events->until = ls_clock_sooner(events->until, call->beat_at);
@@ -114,7 +116,7 @@ static int core_wait(lua_State *L)
     return begin(L, POLLIN);
 }
 
-/* wait_out(until, conn): until it can be written to. */
+/* wait_out(until, conn): until it can be written to. True or false. */
 static int core_wait_out(lua_State *L)
 {
     luaL_checkinteger(L, 1);
