@@ -87,6 +87,6 @@ LUA
 }
 
 attack fork 0.01 2
-attack pool 0.03 1
+attack pool 0.2 1
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
