@@ -2,16 +2,18 @@
 --
 --   kills.lua worker PORT FOLDER CLIENT SECONDS   has batches done, on a connection that it makes anew when its
 --                                                 process is killed
+--   kills.lua presser PORT FOLDER SECONDS         the same, of batches that only change a dictionary
 --   kills.lua listener PORT FOLDER NAME [safe]    reads what a subscriber says; ends with it. A safe one is
 --                                                 named in FOLDER/safe, and must not be killed
---   kills.lua judge PORT FOLDER                   compares the counters with what is recorded
+--   kills.lua judge PORT FOLDER ROOM              compares the counters with what is recorded, and the room that
+--                                                 there is with what there was
 local http = require "luaserve.client"
 local json = require "luaserve.json"
 local socket = require "socket"
 
 local role, port, folder = arg[1], math.tointeger(arg[2]), arg[3]
 local PATIENCE = 20 -- seconds that anything may take
-local CLIENTS = 8
+local CLIENTS = 6
 local LIFE = 10     -- batches on a connection, at most: the next one may come to another process
 
 local passed, failed = 0, 0
@@ -27,14 +29,25 @@ end
 
 -- Workers --------------------------------------------------------------------------------------------
 
--- The next number; nil: its process was killed.
-local function batch(client, name, session, seq)
-  local fine, response = pcall(client.request, client, { timeout = PATIENCE,
-    path = ("/work?client=%s&session=%s-%d&first=%d"):format(name, name, session, seq) })
+-- The body of the answer; nil: its process was killed.
+local function batch(client, path)
+  local fine, response = pcall(client.request, client, { path = path, timeout = PATIENCE })
   if not fine and tostring(response):find("nothing came", 1, true) then
-    print("FAILED: worker " .. name .. ": " .. tostring(response))
+    print("FAILED: " .. path .. ": " .. tostring(response))
   end
-  return fine and response.status == 200 and math.tointeger(response.body) or nil
+  return fine and response.status == 200 and response.body or nil
+end
+
+local function presser(seconds)
+  local until_time = socket.gettime() + seconds
+  repeat
+    local client = http.connect("127.0.0.1", port, PATIENCE)
+    for _ = 1, LIFE do
+      if not batch(client, "/press") then break end
+    end
+    client:close()
+  until socket.gettime() > until_time
+  print "presser"
 end
 
 local function worker(name, seconds)
@@ -43,7 +56,7 @@ local function worker(name, seconds)
     local client, seq = http.connect("127.0.0.1", port, PATIENCE), 1
     session = session + 1
     for _ = 1, LIFE do
-      seq = batch(client, name, session, seq)
+      seq = batch(client, ("/work?client=%s&session=%s-%d&first=%s"):format(name, name, session, seq))
       if not seq then break end
       batches = batches + 1
     end
@@ -92,7 +105,7 @@ local function recorded_of(client)
   return setmetatable(sums, { __index = function() return 0 end })
 end
 
-local function judge()
+local function judge(room)
   local answer = http.connect("127.0.0.1", port, PATIENCE):request { path = "/check", timeout = PATIENCE }
   check("the dictionaries cannot be used: " .. answer.status .. " " .. tostring(answer.body):sub(1, 200), answer.status == 200)
   if answer.status ~= 200 then return end
@@ -118,14 +131,17 @@ local function judge()
   check("nothing was done", found.all > 1000)
   check("nobody was killed", kills > 0)
   check("a fresh client cannot count", found.fresh == 1)
+  local there = http.connect("127.0.0.1", port, PATIENCE):request { path = "/room", timeout = PATIENCE }.body
+  check(("there was room for %s keys, and now for %s"):format(room, there), there == room)
 end
 
 -- ----------------------------------------------------------------------------------------------------
 
 if role == "worker" then worker(arg[4], tonumber(arg[5])) end
+if role == "presser" then presser(tonumber(arg[4])) end
 if role == "listener" then listener(arg[4], arg[5] == "safe") end
 if role == "judge" then
-  judge()
+  judge(arg[4])
   check("something was wrong", read "wrong" == "")
   io.write(read("wrong"):sub(1, 1000))
   print(("%d passed, %d failed"):format(passed, failed))

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 bin=$(realpath "$1") duration=${2:-60}
-clients=8 root=$PWD
+clients=6 pressers=4 root=$PWD
 . spec/server.sh
 lua=$(command -v lua5.4 || true)
 "${lua:-false}" -e 'require "socket"' 2> /dev/null ||
@@ -57,12 +57,14 @@ return { host = "127.0.0.1", port = 0, log = { level = "error" }, shared = { siz
   processes = { mode = "$mode", workers = 4 }, limits = { requests_per_client = 1000000000 } }
 LUA
   serve "$bin"
-  local workers='' listeners='' i
+  local workers='' listeners='' i room
+  room=$(curl -s -m 20 "$url/room")
   for i in $(seq "$3"); do client listener "$i" safe & listeners="$listeners $!"; done
   check "no subscriber has come" await listeners_are_safe "$([ "$mode" = pool ] && echo 1 || echo "$3")"
   for i in $(seq "$3"); do client listener "$((i + $3))" & listeners="$listeners $!"; done
   end=$((SECONDS + duration))
   for i in $(seq "$clients"); do client worker "$i" "$duration" & workers="$workers $!"; done
+  for i in $(seq "$pressers"); do client presser "$duration" & workers="$workers $!"; done
   jobs="$listeners $workers"
   killer "$2" 2> /dev/null &
   workers="$workers $!" jobs="$jobs $!"
@@ -70,7 +72,7 @@ LUA
   check "the end cannot be told" curl -s -m 20 -o /dev/null "$url/end"
   for i in $listeners; do wait "$i" || true; done
   jobs=''
-  (cd "$root" && "$lua" spec/kills.lua judge "$port" "$work") > judged 2>&1 || true
+  (cd "$root" && "$lua" spec/kills.lua judge "$port" "$work" "$room") > judged 2>&1 || true
   grep -v ' passed, ' judged || true
   local counts
   counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' judged)
@@ -79,7 +81,7 @@ LUA
   echo "$mode: $(awk '$1 == "worker:" { b += $3; s += $5 } $1 == "listener:" { n += $3 }
     END { print b " batches in " s " sessions, " n " messages" }' said)"
   grep '^FAILED' said | sort | uniq -c | head -n 20 || true
-  check "a client ended badly" [ "$(counted '^worker:\|^listener:' said)" -eq $((clients + 2 * $3)) ]
+  check "a client ended badly" [ "$(counted '^worker:\|^presser\|^listener:' said)" -eq $((clients + pressers + 2 * $3)) ]
   check "a client was not served" [ "$(counted '^FAILED' said)" -eq 0 ]
   check "there are other errors than kills" [ "$(grep ' error ' log | counted -v 'killed by signal 9\|SIGKILL')" -eq 0 ]
   check "a process is left" await nobody_left

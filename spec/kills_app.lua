@@ -4,7 +4,8 @@
 local app = require "luaserve"
 
 local ROUNDS, EVERY = 100, 5 -- of a batch; those that publish
-local CLIENTS, TOKENS, CACHED = 8, 3, 3000
+local CLIENTS, TOKENS, CACHED = 6, 3, 3000
+local FILLING = 40000 -- more than there is room for
 
 local counts, cache, room = app.shared "counts", app.shared "cache", app.channel "room"
 
@@ -100,6 +101,8 @@ local function touch()
   local client = math.random(CLIENTS)
   for _, what in ipairs { "own ", "seq ", "ttl " } do counts:get(what .. client) end
   counts:get("token " .. math.random(TOKENS))
+  counts:get "all"
+  counts:get "updated"
 end
 
 app:get("/work", function(req)
@@ -118,6 +121,16 @@ app:get("/work", function(req)
     end
   end
   return { text = tostring(seq) }
+end)
+
+-- As many changes as there can be, of two lengths: who is killed here is mostly in the middle of one.
+app:get("/press", function()
+  local short, long = text_of(26), text_of(27)
+  for i = 1, ROUNDS * 20 do
+    cache:set("cached " .. math.random(CACHED), i % 2 == 0 and short or long)
+    touch()
+  end
+  return { text = "pressed" }
 end)
 
 -- Channels -------------------------------------------------------------------------------------------
@@ -154,7 +167,18 @@ end)
 
 app:get("/end", function() return { text = tostring(room:publish "the end") } end)
 
--- Afterwards -----------------------------------------------------------------------------------------
+-- Before and afterwards ------------------------------------------------------------------------------
+
+-- How many keys there is room for, once all is forgotten: a lost block, or an entry that nothing leads to,
+-- would make it fewer.
+app:get("/room", function()
+  counts:flush()
+  cache:flush()
+  for i = 1, FILLING do cache:set("filling " .. i, "x") end
+  local keys = #cache:keys "filling "
+  cache:flush()
+  return { text = tostring(keys - #cache:keys() - #counts:keys()) }
+end)
 
 app:get("/check", function()
   local result = { own = {}, seq = {}, tokens = 0, keys = 0 }
