@@ -38,7 +38,7 @@ UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/un
 C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
 
 .PHONY: all help deps run test unit spec lint format layers asan fuzz clean conformance valgrind clients \
-        slow soak check-all
+        slow soak kills check-all
 
 all: $(BIN)
 
@@ -122,7 +122,7 @@ format: ## clang-format over all C
 
 include bench/rules.mk
 
-conformance: all ## HTTP cases from public suites: make conformance CASES=dir
+conformance: all ## cases from public suites, of HTTP and WebSockets: make conformance CASES=dir (ALL=1: all sizes)
 	@./spec/conformance.sh ./$(BIN) "$(CASES)"
 
 clients: all ## curl, wget, Python, Node and Chromium against the server, as far as they are installed
@@ -133,6 +133,9 @@ slow: all ## slowhttptest's attacks, with an innocent client beside them
 
 soak: all ## a mixed load, bombs, kills, reloads for MINUTES (20), then: nothing left, nothing grown
 	@./spec/soak.sh ./$(BIN) $(MINUTES)
+
+kills: all ## kill -9 of random workers for SECONDS under load of shared dictionaries and channels
+	@./spec/kills.sh ./$(BIN) $(SECONDS)
 
 check-all: ## all of it, for hours: CI, sanitizers, valgrind, long fuzzing, attacks, soak
 	@ALL=1 CASES="$(CASES)" ./.ci/run

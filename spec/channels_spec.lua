@@ -152,10 +152,10 @@ describe("app.channel", function()
     assert.equal("three", (server:ws "/tick":receive()))
   end)
 
-  -- How often the processes of the server have gone to sleep so far.
-  local function sleeps()
+  -- How often the processes of a server have gone to sleep so far.
+  local function sleeps(of)
     local sum = 0
-    for pid in io.popen("ps -o pid= --ppid " .. server.pid):lines() do
+    for pid in io.popen("ps -o pid= --ppid " .. of.pid):lines() do
       local file = io.open(("/proc/%d/status"):format(tonumber(pid)))
       sum = sum + tonumber(file and file:read "a":match "\nvoluntary_ctxt_switches:%s*(%d+)" or 0)
       if file then file:close() end
@@ -164,18 +164,24 @@ describe("app.channel", function()
   end
 
   it("does not wake who waits for nothing", function()
+    local own = spec.start { scripts = scripts, config = { processes = { mode = spec.mode } } }
     local all = {}
-    for i = 1, 10 do all[i] = join "/chat" end
-    server:get "/publish?to=other&m=x" -- all of them wait by now, or soon
-    local before = sleeps()
-    repeat -- until they have been still for a while
-      local last = before
+    for i = 1, 10 do
+      all[i] = own:ws "/chat"
+      all[i]:receive()
+    end
+    own:get "/publish?to=other&m=x" -- all of them wait by now, or soon
+    local before, last = sleeps(own), nil
+    for _ = 1, 20 do -- until they have been still for a while
       socket.select(nil, nil, 0.3)
-      before = sleeps()
-    until before == last
+      before, last = sleeps(own), before
+      if before == last then break end
+    end
+    assert.equal(last, before)
     socket.select(nil, nil, 0.5)
-    assert.equal(before, sleeps())
+    assert.equal(before, sleeps(own))
     for i = 1, 10 do all[i]:close() end
+    own:stop()
   end)
 
   it("hides nobody else, even if it is never empty", function()

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Runs cases of public HTTP suites against the server: conformance.sh BIN CASES, where CASES is the
-# folder that holds run.py and cases/. Each case is sent whole, in pieces of 7 bytes and byte by
-# byte. Ends with "N passed, N failed"; only what an RFC demands ("must") counts as a failure.
+# Runs cases of public suites against the server: conformance.sh BIN CASES, where CASES is the folder
+# that holds run.py and cases/ for HTTP, and ws_run.py for WebSockets. Each case of HTTP is sent whole, in
+# pieces of 7 bytes and byte by byte; only what an RFC demands ("must") counts as a failure. Those
+# of WebSockets run in both modes, with ALL=1 in all their sizes; all of their failures count. Ends
+# with "N passed, N failed".
 set -eu
 
 bin=$1 cases=${2-}
@@ -41,5 +43,27 @@ for chop in 0 7 1; do
   passed=$((passed + ${good:-0})) failed=$((failed + ${musts:-1}))
 done
 stop || failed=$((failed + 1))
+
+cat > "$work/scripts/echo.lua" <<'LUA'
+require "luaserve":ws("/ws", { message = "16M" }, function(_, ws)
+  for message, kind in ws:messages() do ws:send(message, kind) end
+end)
+LUA
+full=${ALL:+--full}
+for mode in fork pool; do
+  [ -f "$cases/ws_run.py" ] || break
+  cat > "$work/config.lua" <<LUA
+return { host = "127.0.0.1", port = 0, scripts = "scripts", processes = { mode = "$mode" }, log = { level = "error" } }
+LUA
+  serve "$bin"
+  # shellcheck disable=SC2086 # no word where it is empty
+  python3 "$cases/ws_run.py" --port "$port" --path /ws $full > "$work/out" 2>&1 || true
+  sed -n '/^FAILURES/,/^$/p' "$work/out"
+  counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$work/out")
+  echo "WebSockets, mode $mode${full:+, $full}: $(tail -n 1 "$work/out")"
+  counts=${counts:-0 1}
+  passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+  stop || failed=$((failed + 1))
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -15,6 +15,7 @@ trap 'exit 143' TERM
 
 # serve BIN: starts it with $work/config.lua, its log in $work/log; sets pid, port and url.
 serve() {
+  rm -f "$work/ready"
   mkfifo "$work/ready"
   "$1" "$work/config.lua" > "$work/ready" 2> "$work/log" &
   pid=$!

@@ -88,6 +88,31 @@ describe("WebSockets", function()
     assert.equal(405, server:post("/echo").status)
   end)
 
+  it("read the lists of a handshake as lists", function()
+    local key, version = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"
+    local upgrade, connection = "Upgrade: websocket", "Connection: Upgrade"
+    local function status(headers, path) return tonumber(refused(headers, path):match "^HTTP/1.1 (%d+) ") end
+    assert.equal(101, status { key, version, "Upgrade: h2c, WebSocket", connection })
+    assert.equal(101, status { key, version, upgrade, "Connection: keep-alive", "Connection: ,\tuPgRaDe ," })
+    assert.equal(426, status { key, version, upgrade, "Connection: keep-alive upgrade" })
+    assert.equal(426, status { key, version, "Upgrade: websocket/13", connection })
+    assert.equal(426, status { key, version, version, upgrade, connection })
+    assert.equal(426, status { key, "Sec-WebSocket-Version: 13, 8", upgrade, connection })
+    assert.equal(400, status { "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAA=", version, upgrade, connection })
+    assert.equal(400, status { "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAB==", version, upgrade, connection })
+    assert.equal(101, status { "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", version, upgrade, connection })
+    assert.equal(101, status { key, version, upgrade, connection, "Content-Length: 0" })
+    assert.equal(400, status { key, version, upgrade, connection, "Transfer-Encoding: chunked" })
+    assert.equal(400, status { key, version, upgrade, connection, "Sec-WebSocket-Protocol: b, c c" })
+    assert.equal(101, status({ key, version, upgrade, connection, "Sec-WebSocket-Protocol: z",
+      "Sec-WebSocket-Protocol: , c" }, "/chosen"))
+    assert.equal(403, status { key, version, upgrade, connection, "Origin: null" })
+    assert.equal(403, status({ key, version, upgrade, connection, "Origin: https://good.example",
+      "Origin: https://evil.example" }, "/own"))
+    local old = server:raw(table.concat({ "GET /echo HTTP/1.0", "Host: x", key, version, upgrade, connection }, "\r\n") .. "\r\n\r\n")
+    assert.truthy(old:find "^HTTP/1.1 426 ")
+  end)
+
   it("take the hooks of their route first", function()
     local ws, response = server:ws "/guarded/echo"
     assert.is_nil(ws)
@@ -219,6 +244,27 @@ describe("WebSockets", function()
     again:send "still served"
     assert.equal("still served", (again:receive()))
     assert.is_nil(server:log():find "not reached")
+  end)
+
+  it("outlive a reload, and are told of a stop after it", function()
+    local other = spec.start { scripts = scripts }
+    local ws = other:ws "/echo"
+    other:signal "HUP"
+    assert.truthy(other:log "reloaded: generation 2")
+    ws:send "still here"
+    assert.equal("still here", (ws:receive()))
+    other:signal "TERM"
+    local payload, kind = ws:receive()
+    assert.same({ 1001, "close" }, { payload:byte(1) * 256 + payload:byte(2), kind })
+    ws:close()
+    assert.equal(0, other:wait())
+  end)
+
+  it("have subprotocols that are tokens", function()
+    local code, _, errors = spec.run { scripts = { ["a.lua"] =
+      'require "luaserve":ws("/", { protocols = { "a b" } }, function() end)' } }
+    assert.equal(78, code)
+    assert.truthy(errors:find('a.lua:1: app:ws: option protocols: "a b" is no token', 1, true))
   end)
 
   it("are told when the server stops, also while the handler sleeps", function()

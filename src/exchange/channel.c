@@ -304,13 +304,14 @@ static void append(struct ls_channels *c, uint32_t channel, const struct record 
     atomic_store(&its->head, head + size_of(r));
 }
 
-static void ring_others(struct ls_channels *c, struct ls_kin *kin, uint32_t channel, uint32_t self)
+static void ring_others(struct ls_channels *c, struct ls_kin *kin, uint32_t channel, uint32_t self,
+                        void (*ring)(struct ls_kin *kin))
 {
     const _Atomic uint16_t *counts = counts_of(c, channel);
     uint32_t top = atomic_load(&c->top);
     for (uint32_t i = 0; i < top; i++)
         if (i != self - 1 && atomic_load_explicit(&counts[i], memory_order_relaxed) > 0)
-            ls_kin_ring(&kin[i]);
+            ring(&kin[i]);
 }
 
 static void tell_local(struct ls_hub *hub, uint32_t channel)
@@ -347,7 +348,7 @@ static void publish(struct ls_hub *hub, const struct ls_channel_place *place, ui
                               (uint32_t)atomic_load(&its->number) + 1 };
     append(c, place->channel, &r, message);
     ls_lock_give(&its->lock, &self->holder, hub->number);
-    ring_others(c, hub->kin, place->channel, hub->number);
+    ring_others(c, hub->kin, place->channel, hub->number, ls_kin_ring);
     atomic_store(&self->publishes, 0);
     tell_local(hub, place->channel);
 }
@@ -387,7 +388,7 @@ void ls_hub_listen(struct ls_hub *hub)
 static void recount(struct ls_channels *c, uint32_t channel)
 {
     struct channel *its = &c->all[channel];
-    struct record r = { .number = (uint32_t)atomic_load(&its->number) };
+    struct record r = { .number = 0 }; /* the ring is empty before its first message alone */
     uint64_t head = atomic_load(&its->head);
     for (uint64_t at = atomic_load(&its->tail); at < head; at += size_of(&r))
         copy_out(c, channel, at, &r, sizeof r);
@@ -413,7 +414,7 @@ void ls_channels_recover(struct ls_channels *c, struct ls_kin *kin, uint32_t num
     uint32_t published = atomic_exchange(&dead->publishes, 0);
     recover_lock(c, dead, number);
     if (published > 0 && published <= LS_CHANNELS)
-        ring_others(c, kin, published - 1, number);
+        ring_others(c, kin, published - 1, number, ls_kin_ring_again);
     if (atomic_load(&dead->subscribes))
         for (uint32_t i = 0; i < atomic_load(&c->used); i++)
             atomic_store(&counts_of(c, i)[number - 1], 0);

@@ -16,7 +16,7 @@ struct ls_events {
     struct pollfd all[LS_EVENTS_SOCKETS]; /* revents are there once it is over */
     uint32_t count;
     uint64_t until; /* µs of ls_clock_us; 0: no end */
-    bool stays;     /* that the server stops is no event */
+    bool finishing; /* what was begun is to be written: it waits also while the server stops */
 };
 
 static inline void ls_events_add(struct ls_events *events, int fd, int what)

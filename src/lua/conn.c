@@ -49,6 +49,8 @@ int ls_conn_failed(lua_State *L, int err)
 
 int ls_conn_gone(lua_State *L, struct ls_conn *conn)
 {
+    if (!conn->e)
+        return luaL_error(L, "the connection is closed");
     ls_engine_gone(conn->e);
     return luaL_error(L, "the client has gone");
 }

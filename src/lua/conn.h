@@ -55,7 +55,8 @@ long ls_conn_fill(lua_State *L, struct ls_conn *conn);
 /* Writes what stands in `out`. 1: all of it is written; 0: not yet; -errno. */
 int ls_conn_flush(struct ls_conn *conn);
 
-/* Raises: the client has gone, which ends its handler without a word in the log. */
+/* Raises: the client has gone, which ends its handler without a word in the log; or that handler has ended by
+ * now, and this is another one. */
 int ls_conn_gone(lua_State *L, struct ls_conn *conn);
 
 void ls_conn_open(lua_State *L); /* the type; its methods are in the table of ls_conn_methods */

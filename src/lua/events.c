@@ -30,9 +30,9 @@ static int leaving(const struct ls_engine *e)
 static void add_conn(lua_State *L, struct ls_events *events, const struct ls_conn *conn, int what)
 {
     bool reads = conn->half != LS_HALF_WRITER;
-    if (reads)
+    if (reads && !events->finishing)
         events->until = ls_clock_sooner(events->until, conn->due);
-    else
+    if (!reads)
         what &= ~POLLIN;
     if (what)
         add(L, events, conn->wire.fd, what);
@@ -117,7 +117,7 @@ static int waited(lua_State *L, int status, lua_KContext what)
     ls_wait_check(L);
     if (call->duplex)
         ls_duplex_listen(L, call->duplex);
-    if (e->streaming && ls_site_stops(e->site) && what != READER_ENDS)
+    if (e->streaming && ls_site_stops(e->site) && !call->events.finishing)
         return lua_pushnil(L), 1;
     if (call->beat_at > 0 && now >= call->beat_at && !(until > 0 && now >= until))
         return beat(L, what);
@@ -131,8 +131,8 @@ static int begin(lua_State *L, lua_KContext what)
     struct ls_events *events = &call->events;
     if (call->duplex && what == POLLIN && ls_duplex_has_ended(call->duplex))
         return lua_pushnil(L), 1;
-    *events = (struct ls_events) { .until = (uint64_t)lua_tointeger(L, 1) };
-    events->stays = what == READER_ENDS;
+    *events =
+        (struct ls_events) { .until = (uint64_t)lua_tointeger(L, 1), .finishing = what != POLLIN };
     add_sources(L, events, e, (int)what & (POLLIN | POLLOUT));
     if (e->live == LS_LIVE_EVENTS)
         events->until = ls_clock_sooner(events->until, call->beat_at);
@@ -164,7 +164,7 @@ static int core_wait(lua_State *L)
     return begin(L, POLLIN);
 }
 
-/* wait_out(until, conn): until it can be written to. */
+/* wait_out(until, conn): until it can be written to. True or false. */
 static int core_wait_out(lua_State *L)
 {
     luaL_checkinteger(L, 1);

@@ -16,9 +16,15 @@
 
 enum {
     PING_AFTER = 30000000, /* µs of silence, or half of what is allowed */
-    PONGS_MOST =
-        4 << 10,   /* bytes of output that waits: a client that reads nothing gets no more pongs */
-    KEPT = 4 << 10 /* bytes of memory that an empty message keeps */
+    PONGS_MOST = 4 << 10,  /* bytes of output that waits: before more pongs are put behind it */
+    TURN = 256 << 10, /* bytes that are read before it is somebody else's turn; or 32 messages */
+    KEPT = 4 << 10    /* bytes of memory that an empty message keeps */
+};
+
+struct pong {
+    bool owed;
+    uint8_t len;
+    char payload[LS_WS_CONTROL];
 };
 
 struct socket {
@@ -27,6 +33,8 @@ struct socket {
     struct ls_buffer message;
     uint64_t heard, patience; /* µs: when something came last, and how long nothing may */
     bool pinged;
+    struct pong pong;      /* for the last ping: earlier ones may go without (5.5.3) */
+    size_t turn;           /* what was read since it was somebody else's */
     bool said_close, over; /* over: nothing more is read */
     bool deaf;             /* the same in the writer of a duplex: its reader has ended */
     uint16_t code;         /* why it is over: of the close frame that came, or that went */
@@ -40,12 +48,8 @@ static struct socket *check(lua_State *L)
 
 /* ---- sending ---- */
 
-static bool has_room(const struct socket *s)
-{
-    return s->conn.out.len - s->conn.sent < PONGS_MOST;
-}
-
-/* Into what is to be written; the connection itself is not asked. */
+/* Into what is to be written; the connection itself is not asked. What is written by now goes first, or a
+ * client that never reads quite all would have it grow for ever. */
 static void put(struct socket *s, enum ls_ws_opcode opcode, struct ls_slice payload)
 {
     char head[LS_WS_HEAD];
@@ -54,6 +58,8 @@ static void put(struct socket *s, enum ls_ws_opcode opcode, struct ls_slice payl
         return;
     }
     size_t len = ls_ws_frame_head(opcode, true, payload.len, head);
+    ls_buffer_drop(&s->conn.out, s->conn.sent);
+    s->conn.sent = 0;
     ls_buffer_append(&s->conn.out, head, len);
     ls_buffer_slice(&s->conn.out, payload);
 }
@@ -72,6 +78,24 @@ static void put_close(struct socket *s, uint16_t code, struct ls_slice reason)
         (struct ls_slice) { payload, code == LS_WS_NO_STATUS ? 0 : reason.len + 2 });
 }
 
+static void put_pong(struct socket *s)
+{
+    if (!s->pong.owed || s->said_close || s->conn.out.len - s->conn.sent >= PONGS_MOST)
+        return;
+    s->pong.owed = false;
+    put(s, LS_WS_PONG, (struct ls_slice) { s->pong.payload, s->pong.len });
+}
+
+/* As ls_conn_flush. */
+static int flush(struct socket *s)
+{
+    int all = ls_conn_flush(&s->conn);
+    if (all <= 0 || !s->pong.owed)
+        return all;
+    put_pong(s);
+    return ls_conn_flush(&s->conn);
+}
+
 static void end(struct socket *s, uint16_t code, struct ls_slice reason)
 {
     s->over = true;
@@ -87,26 +111,37 @@ static void fail(struct socket *s, uint16_t code, const char *reason)
     end(s, code, ls_slice_of(reason));
 }
 
+/* ---- what comes ---- */
+
+static void take_ping(struct socket *s, struct ls_slice payload)
+{
+    s->pong.owed = true;
+    s->pong.len = (uint8_t)payload.len;
+    memcpy(s->pong.payload, payload.at, payload.len);
+    if (s->conn.out.len - s->conn.sent >= PONGS_MOST)
+        ls_conn_flush(&s->conn); /* how that went is asked later */
+    put_pong(s);
+}
+
 /* What the reader of a duplex wants to be sent; once it has said the close, nothing else may go. */
 static void relayed(struct ls_conn *conn, int opcode, struct ls_slice payload)
 {
     struct socket *s = (struct socket *)conn;
     if (opcode == 0)
         s->deaf = true;
-    else if (!s->said_close && (opcode == LS_WS_CLOSE || has_room(s)))
+    else if (opcode == LS_WS_PONG)
+        take_ping(s, payload);
+    else if (!s->said_close)
         put(s, (enum ls_ws_opcode)opcode, payload);
     s->said_close |= opcode == LS_WS_CLOSE;
-    ls_conn_flush(conn);
+    flush(s);
 }
-
-/* ---- what comes ---- */
 
 static void take_control(struct socket *s, const struct ls_ws_event *event)
 {
     switch (event->opcode) {
     case LS_WS_PING:
-        if (has_room(s) && !s->said_close)
-            put(s, LS_WS_PONG, event->payload);
+        take_ping(s, event->payload);
         break;
     case LS_WS_CLOSE:
         put_close(s, event->code, (struct ls_slice) { NULL, 0 });
@@ -119,14 +154,9 @@ static void take_control(struct socket *s, const struct ls_ws_event *event)
 
 static const char *fault_of(int code)
 {
-    switch (code) {
-    case LS_WS_NOT_UTF8:
-        return "text that is not UTF-8";
-    case LS_WS_TOO_BIG:
-        return "the message is too big";
-    default:
-        return "protocol error";
-    }
+    return code == LS_WS_NOT_UTF8  ? "text that is not UTF-8"
+           : code == LS_WS_TOO_BIG ? "the message is too big"
+                                   : "protocol error";
 }
 
 /* Reads on in what has come. 1: a message is whole; 0: nothing is left to be read. */
@@ -186,26 +216,45 @@ static int give_end(lua_State *L, struct socket *s)
     return 4;
 }
 
-/* 1: a message is whole; 0: there is nothing yet, or it is over. */
+/* False: nothing has come. */
+static bool take_in(lua_State *L, struct socket *s)
+{
+    long got = ls_conn_fill(L, &s->conn);
+    if (got > 0) {
+        s->heard = ls_clock_us();
+        s->pinged = false;
+        s->turn += (size_t)got;
+    } else if (got == -EAGAIN) {
+        s->turn = 0;
+        look_at_clock(s);
+    } else {
+        end(s, LS_WS_LOST, ls_slice_of("the connection was lost"));
+    }
+    return got > 0;
+}
+
+/* A client that sends without end does not keep its process from the others: it is as if nothing had come,
+ * and time to look again. */
+static bool is_anothers_turn(struct socket *s)
+{
+    s->turn += TURN / 32;
+    if (s->turn < TURN)
+        return false;
+    s->turn = 0;
+    s->conn.due = 1; /* long ago */
+    return true;
+}
+
+/* True: a message is whole. False: there is nothing yet, or it is over. */
 static bool advance(lua_State *L, struct socket *s, struct ls_ws_event *event)
 {
     bool whole = false;
-    long got = 1;
-    while (!s->over && !whole && got > 0) {
+    while (!s->over && !whole && !is_anothers_turn(s)) {
         whole = read_on(s, event);
-        if (whole || s->over)
+        if (!whole && (s->over || !take_in(L, s)))
             break;
-        got = ls_conn_fill(L, &s->conn);
-        if (got > 0) {
-            s->heard = ls_clock_us();
-            s->pinged = false;
-        } else if (got == -EAGAIN) {
-            look_at_clock(s);
-        } else {
-            end(s, LS_WS_LOST, ls_slice_of("the connection was lost"));
-        }
     }
-    if (ls_conn_flush(&s->conn) < 0 && !s->over)
+    if (flush(s) < 0 && !s->over)
         end(s, LS_WS_LOST, ls_slice_of("the connection was lost"));
     return whole;
 }
@@ -232,7 +281,7 @@ static int core_ws_ends(lua_State *L)
     struct socket *s = check(L);
     struct ls_ws_event event;
     if (s->conn.half == LS_HALF_WRITER)
-        return lua_pushboolean(L, s->deaf), 1;
+        return lua_pushboolean(L, flush(s) < 0 || s->deaf), 1;
     while (advance(L, s, &event))
         ls_buffer_clear(&s->message);
     lua_pushboolean(L, s->over);
@@ -245,7 +294,7 @@ static int flushed(lua_State *L, struct socket *s)
 {
     if (s->conn.out.failed)
         return luaL_error(L, "not enough memory");
-    int all = ls_conn_flush(&s->conn);
+    int all = flush(s);
     if (all < 0)
         return ls_conn_gone(L, &s->conn);
     ls_live_progress(s->conn.e);

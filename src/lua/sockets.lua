@@ -59,17 +59,27 @@ function ws.close(self, code, reason)
   local due = core.now() + CLOSING
   core.ws_close(self, code, reason)
   while not core.ws_ends(self) and core.now() < due and core.wait(due, self) do
-    core.ws_flush(self)
+    -- and look again
   end
 end
 
 -- The handshake ----------------------------------------------------------------------------------------
 
-local function has_token(req, name, token)
+-- The elements of a list (RFC 9110 5.6.1).
+local function elements(req, name)
+  local list = {}
   for _, value in ipairs(req:header_values(name)) do
-    for word in value:gmatch "[^,%s]+" do
-      if word:lower() == token then return true end
+    for element in value:gmatch "[^,]+" do
+      element = element:match "^[ \t]*(.-)[ \t]*$"
+      if element ~= "" then list[#list + 1] = element end
     end
+  end
+  return list
+end
+
+local function has_token(req, name, token)
+  for _, element in ipairs(elements(req, name)) do
+    if element:lower() == token then return true end
   end
   return false
 end
@@ -87,6 +97,7 @@ end
 
 local function origin_is_good(req, allowed)
   local origin = req.headers.origin
+  if #req:header_values "Origin" > 1 then return false end
   if type(allowed) == "function" then return allowed(req, origin) end
   if origin == nil or allowed == "*" then return true end
   if type(allowed) ~= "table" then return same_origin(req, origin) end
@@ -96,14 +107,20 @@ local function origin_is_good(req, allowed)
   return false
 end
 
+local function is_token(text)
+  return text:find "^[%w!#$%%&'*+.^_`|~-]+$" ~= nil
+end
+
+-- Sound? Then the first that is known.
 local function pick_protocol(req, known)
-  for _, value in ipairs(known and req:header_values "Sec-WebSocket-Protocol" or {}) do
-    for word in value:gmatch "[^,%s]+" do
-      for _, protocol in ipairs(known) do
-        if protocol == word then return protocol end
-      end
+  local found
+  for _, element in ipairs(elements(req, "Sec-WebSocket-Protocol")) do
+    if not is_token(element) then return false end
+    for _, protocol in ipairs(known or {}) do
+      if protocol == element then found = found or element end
     end
   end
+  return true, found
 end
 
 local REQUIRED = { status = 426, headers = { ["Sec-WebSocket-Version"] = "13" } }
@@ -117,9 +134,10 @@ local function shake(req, options)
   if only(req, "Sec-WebSocket-Version") ~= "13" then return REQUIRED end
   local key = only(req, "Sec-WebSocket-Key")
   local accept = key and core.ws_accept(key)
-  if not accept or core.has_body() then return 400 end
+  local sound, protocol = pick_protocol(req, options.protocols)
+  if not accept or not sound or core.has_body() then return 400 end
   if not origin_is_good(req, options.origins) then return 403 end
-  return nil, accept, pick_protocol(req, options.protocols)
+  return nil, accept, protocol
 end
 
 local function serve(options, handler)
@@ -151,10 +169,18 @@ local own = {
     return check.size(value) or
       fail(level + 1, 'app:ws: option message: expected a size such as "1M", found %s', described(value))
   end,
-  protocols = function(level, value) return texts_option(level + 1, "protocols", value) end,
+  protocols = function(level, value)
+    local list = texts_option(level + 1, "protocols", value)
+    for _, protocol in ipairs(list) do
+      if not is_token(protocol) then
+        fail(level + 1, 'app:ws: option protocols: "%s" is no token (RFC 9110 5.6.2)', protocol)
+      end
+    end
+    return list
+  end,
   origins = function(level, value)
     if value == "*" or type(value) == "function" then return value end
-    return texts_option(level + 1, "origins", value)
+    return (texts_option(level + 1, "origins", value))
   end,
 }
 
@@ -168,7 +194,7 @@ function routes.methods.ws(self, pattern, options, handler)
   if type(options) == "table" then
     rest = {}
     for key, value in pairs(options) do
-      if own[key] then ours[key] = own[key](2, value) else rest[key] = value end
+      if own[key] then ours[key] = own[key](1, value) else rest[key] = value end
     end
   end
   if type(handler) == "function" then served = serve(ours, handler) end

@@ -256,11 +256,20 @@ static void renew(struct luaserve *s, const struct ls_listeners *listeners)
     s->pool.restart_at = 0;
 }
 
+/* Each by its own bell, which wakes also those that a handler keeps waiting, and those of generations that
+ * have another common one. */
+static void ring_all(struct luaserve *s)
+{
+    for (int i = 0; i < LS_POOL_PLACES; i++)
+        if (s->pool.places[i].pid > 0)
+            ls_bell_ring(s->pool.places[i].pid, &s->pool.worker.self.bell);
+}
+
 static void drain(struct luaserve *s)
 {
     ls_listeners_close(&s->listeners, NULL);
     atomic_store(&s->pool.shared->drain_until, s->drain_until);
-    ls_pool_ring(s->pool.bell);
+    ring_all(s);
 }
 
 /* They have answered who was left themselves, unless one of them is stuck. */
@@ -270,7 +279,7 @@ static void end(struct luaserve *s, const char *why)
     if (atomic_load(&s->pool.shared->drain_until) > now) {
         atomic_store(&s->pool.shared->at_once, s->stop > 1);
         atomic_store(&s->pool.shared->drain_until, now);
-        ls_pool_ring(s->pool.bell);
+        ring_all(s);
     }
     for (int i = 0; i < LS_POOL_PLACES; i++) {
         struct ls_pool_place *p = &s->pool.places[i];

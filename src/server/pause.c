@@ -42,7 +42,7 @@ int ls_pause_events(const struct ls_engine *e, const struct ls_lua *lua, struct 
         return err;
     memcpy(all, events->all, events->count * sizeof *all);
     all[events->count] = (struct pollfd) { .fd = bell->fd, .events = POLLIN };
-    if (events->stays || !ls_site_stops(e->site) || !e->streaming) {
+    if (!ls_site_stops(e->site) || !e->streaming || events->finishing) {
         err = e->streaming ? wait_until(all, events->count + 1, events->until, NULL)
                            : interruptible(lua, all, events->count + 1, events->until);
         if (err > 0 && all[events->count].revents)

@@ -51,8 +51,8 @@ bool ls_poolevents_ready(struct ls_poolworker *w, struct ls_seat *seat)
 {
     const struct ls_member *m = ls_poolclient_member(w, seat);
     struct ls_events *events = seat->need.events;
-    bool stops = seat->engine.streaming && ls_site_stops(w->site) && !events->stays;
-    bool found = seat->rung || stops;
+    bool stops = seat->engine.streaming && ls_site_stops(w->site);
+    bool found = seat->rung || (stops && !events->finishing);
     for (uint32_t i = 0; i < events->count; i++)
         if (events->all[i].fd == m->fd)
             found |= (events->all[i].revents = of_client(m, events->all[i].events)) != 0;
