@@ -323,11 +323,17 @@ describe("duplex", function()
     end)
   end)
 
-  it("ends when the server stops, without its having to wait", function()
-    local other = spec.start { scripts = scripts, config = { processes = { mode = spec.mode } } }
+  -- A server of its own, and a connection to its first service.
+  local function another(sandbox)
+    local own = spec.start { scripts = scripts, config = { processes = { mode = spec.mode }, sandbox = sandbox } }
     local conn = assert(socket.tcp())
     conn:settimeout(5)
-    assert(conn:connect("127.0.0.1", tonumber(other.ready:match "tcp://127%.0%.0%.1:(%d+)")))
+    assert(conn:connect("127.0.0.1", tonumber(own.ready:match "tcp://127%.0%.0%.1:(%d+)")))
+    return own, conn
+  end
+
+  it("ends when the server stops, without its having to wait", function()
+    local other, conn = another()
     conn:receive "*l"
     local reader = tonumber(conn:receive "*l":match "%d+")
     local ws = other:ws "/chat"
@@ -342,10 +348,7 @@ describe("duplex", function()
   end)
 
   it("dies with its supervisor", function()
-    local other = spec.start { scripts = scripts, config = { processes = { mode = spec.mode } } }
-    local conn = assert(socket.tcp())
-    conn:settimeout(5)
-    assert(conn:connect("127.0.0.1", tonumber(other.ready:match "tcp://127%.0%.0%.1:(%d+)")))
+    local other, conn = another()
     conn:receive "*l"
     local reader = tonumber(conn:receive "*l":match "%d+")
     other:signal "KILL"
@@ -355,11 +358,7 @@ describe("duplex", function()
   end)
 
   it("says why there is no second process where the sandbox forbids it", function()
-    local other = spec.start { scripts = scripts, config = { processes = { mode = spec.mode },
-      sandbox = { processes = false } } }
-    local conn = assert(socket.tcp())
-    conn:settimeout(5)
-    assert(conn:connect("127.0.0.1", tonumber(other.ready:match "tcp://127%.0%.0%.1:(%d+)")))
+    local other, conn = another { processes = false }
     conn:receive "*a"
     assert.truthy(other:log "duplex: the sandbox forbids a second process")
     other:stop()

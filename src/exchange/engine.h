@@ -14,6 +14,7 @@
 #include "exchange/files.h"
 #include "exchange/output.h"
 #include "exchange/response.h"
+#include "exchange/requestid.h"
 #include "exchange/router.h"
 #include "exchange/second.h"
 #include "exchange/site.h"
@@ -174,8 +175,5 @@ void ls_engine_set_need(struct ls_engine *e, enum ls_need_kind kind, enum ls_pha
 void ls_engine_set_events(struct ls_engine *e, struct ls_events *events); /* LS_NEED_EVENTS */
 /* Lets it run again. False: the client was taken or has gone. */
 bool ls_engine_enter_handler(struct ls_engine *e);
-
-/* The id of a request, 16 hexadecimal digits: unique for a nonce, a client and a request. */
-void ls_request_id(uint64_t nonce, uint64_t client, uint64_t seq, char id[17]);
 
 #endif

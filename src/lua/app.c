@@ -16,7 +16,7 @@
 #include "lua/request.h"
 #include "lua/routes.h"
 #include "lua/secret.h"
-#include "lua/socket.h"
+#include "lua/sockets.h"
 #include "lua/templates.h"
 #include "lua/wait.h"
 
@@ -193,14 +193,14 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_reply_core(L);
     ls_conn_core(L);
     ls_events_core(L);
-    ls_socket_core(L);
+    ls_sockets_core(L);
     ls_dicts_core(L);
     ls_dial_core(L);
     ls_duplex_core(L);
     ls_channels_core(L);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");
-    ls_socket_methods(L);
+    ls_sockets_methods(L);
     lua_setfield(L, -2, "ws");
     ls_request_methods(L);
     lua_setfield(L, -2, "request");

@@ -6,12 +6,14 @@
 
 #include "exchange/live.h"
 #include "lua/handler.h"
-#include "lua/socket.h"
+#include "lua/sockets.h"
 #include "os/sys.h"
 
 enum {
     OUT_KEPT = 4 << 10,    /* bytes of memory that an empty output keeps */
     LINE_MOST = 1 << 20,   /* bytes of a line */
+    TURN = 256 << 10,      /* bytes that are read before it is somebody else's turn … */
+    TURN_TRIES = 32,       /* … or tries */
     READ_MOST = 256 << 20, /* bytes of one read; limits.memory is there before, as a rule */
     PASSED_MOST = 16 /* tries: other sources that always have something are not to hide this one */
 };
@@ -143,10 +145,21 @@ long ls_conn_fill(lua_State *L, struct ls_conn *conn)
     }
     size_t room = conn->wire.room;
     long got = ls_wire_fill(&conn->wire);
+    conn->turn = got > 0 ? conn->turn + (size_t)got : 0;
     bool all = got == -EAGAIN || (got > 0 && (size_t)got < room);
     conn->emptied = all ? waits : 0;
     conn->passed = 0;
     return got;
+}
+
+bool ls_conn_is_anothers_turn(struct ls_conn *conn)
+{
+    conn->turn += TURN / TURN_TRIES;
+    if (conn->turn < TURN)
+        return false;
+    conn->turn = 0;
+    conn->due = 1; /* long ago */
+    return true;
 }
 
 static int give(lua_State *L, struct ls_conn *conn, size_t len, size_t used)
@@ -229,21 +242,22 @@ static int core_try(lua_State *L)
     if (conn->half == LS_HALF_WRITER)
         return luaL_error(L, "conn:read in the process that writes (conn:duplex)");
     enum wanted wanted = read_wanted(L, &count);
-    for (;;) {
+    conn->due = 0;
+    while (!ls_conn_is_anothers_turn(conn)) {
         int results = give_wanted(L, conn, wanted, count);
         if (results > 0)
             return results;
         long got = ls_conn_fill(L, conn);
         check_memory(L, conn);
-        if (got == -EAGAIN) {
-            lua_pushboolean(L, 0);
-            return 1;
-        }
         if (got == -ENOMEM)
             return luaL_error(L, "not enough memory");
-        if (got <= 0)
+        if (got <= 0 && got != -EAGAIN)
             return give_rest(L, conn);
+        if (got < 0)
+            break;
     }
+    lua_pushboolean(L, 0);
+    return 1;
 }
 
 /* ---- writing ---- */

@@ -21,6 +21,7 @@ struct ls_conn {
     uint64_t due;     /* µs: when it wants to be looked at, even if nothing happens; 0: never */
     uint64_t emptied; /* what lua->waits was when a read left nothing in the kernel; 0: not yet */
     uint32_t passed;  /* tries since then that did not ask the kernel */
+    size_t turn;      /* bytes that were read since it was somebody else's turn */
     struct ls_peer peer;
     enum ls_half half;
     int relay; /* LS_HALF_READER: by which the writer hears of it */
@@ -51,6 +52,10 @@ int ls_conn_failed(lua_State *L, int err);
 /* As ls_wire_fill. But when nothing has been waited for since a read that got all there was, the kernel is
  * asked every now and then only: what has come meanwhile ends the next wait. */
 long ls_conn_fill(lua_State *L, struct ls_conn *conn);
+
+/* A client that sends without end is not to keep its process from the others. To be asked before each try: if
+ * it is, then it is as if nothing had come, and time to look again. */
+bool ls_conn_is_anothers_turn(struct ls_conn *conn);
 
 /* Writes what stands in `out`. 1: all of it is written; 0: not yet; -errno. */
 int ls_conn_flush(struct ls_conn *conn);

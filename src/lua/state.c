@@ -14,7 +14,7 @@
 #include "lua/interrupt.h"
 #include "lua/request.h"
 #include "lua/scripts.h"
-#include "lua/socket.h"
+#include "lua/sockets.h"
 #include "lua/stdlib.h"
 
 /* When the next cycle begins, in percent of what the last one left; Lua's own is 200. Lua's text
@@ -58,7 +58,7 @@ static int load_all(lua_State *L)
     ls_dicts_open(L);
     ls_conn_open(L);
     ls_duplex_open(L);
-    ls_socket_open(L);
+    ls_sockets_open(L);
     ls_app_open(L, l->options);
     if (l->options->scripts)
         ls_scripts_run(L, l->options->scripts);
