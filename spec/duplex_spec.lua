@@ -87,7 +87,9 @@ app:ws("/quiet", { live_timeout = "300ms" }, function(_, ws)
   ws:duplex(function(w) for _ in w:messages() do end end, function() end)
   app.log.info("quiet has ended")
 end)
-app:tcp("127.0.0.1:0", function(conn) conn:read("line") conn:duplex(print) end) -- 3
+app:tcp("127.0.0.1:0", function(conn) -- 3
+  if conn:read("line") == "wrong" then conn:duplex(print) else conn:duplex(print, print) end
+end)
 ]] }
 
 describe("duplex", function()
@@ -208,16 +210,20 @@ describe("duplex", function()
   end)
 
   it("keeps the client's descriptors alone in the second process", function()
-    local others = {}
-    for i = 1, 5 do others[i] = connect() end
-    local conn = connect()
-    local list = ask(conn, "fds")
-    local sockets = 0
-    for _ in list:gmatch "socket:%[" do sockets = sockets + 1 end
-    assert.equal(1, sockets, list)
-    assert.is_nil(list:find("eventpoll", 1, true), list)
-    for i = 1, 5 do others[i]:close() end
-    conn:close()
+    local all, holders = {}, {}
+    for i = 1, 5 do all[i] = connect() end
+    for i = 1, 5 do
+      local list = ask(all[i], "fds")
+      assert.is_nil(list:find("eventpoll", 1, true), list)
+      for socket_of in list:gmatch "socket:%[%d+%]" do holders[socket_of] = (holders[socket_of] or 0) + 1 end
+    end
+    local own = 0
+    for _, count in pairs(holders) do -- all have what the server was started with; nobody has another's
+      assert.truthy(count == 1 or count == 5)
+      if count == 1 then own = own + 1 end
+    end
+    assert.equal(5, own)
+    for i = 1, 5 do all[i]:close() end
   end)
 
   if spec.mode == "fork" then
@@ -257,7 +263,7 @@ describe("duplex", function()
 
   it("tells who calls it wrongly", function()
     local conn = dial(3)
-    conn:send "go\n"
+    conn:send "wrong\n"
     conn:receive "*a"
     assert.truthy(server:log "duplex: expected a function that reads and one that writes, found nil")
   end)
@@ -323,17 +329,19 @@ describe("duplex", function()
     end)
   end)
 
-  -- A server of its own, and a connection to its first service.
-  local function another(sandbox)
+  -- A server of its own, and a connection to a service of it.
+  local function another(service, sandbox)
     local own = spec.start { scripts = scripts, config = { processes = { mode = spec.mode }, sandbox = sandbox } }
     local conn = assert(socket.tcp())
     conn:settimeout(5)
-    assert(conn:connect("127.0.0.1", tonumber(own.ready:match "tcp://127%.0%.0%.1:(%d+)")))
+    local next_port = own.ready:gmatch "tcp://127%.0%.0%.1:(%d+)"
+    for _ = 2, service do next_port() end
+    assert(conn:connect("127.0.0.1", tonumber(next_port())))
     return own, conn
   end
 
   it("ends when the server stops, without its having to wait", function()
-    local other, conn = another()
+    local other, conn = another(1)
     conn:receive "*l"
     local reader = tonumber(conn:receive "*l":match "%d+")
     local ws = other:ws "/chat"
@@ -348,7 +356,7 @@ describe("duplex", function()
   end)
 
   it("dies with its supervisor", function()
-    local other, conn = another()
+    local other, conn = another(1)
     conn:receive "*l"
     local reader = tonumber(conn:receive "*l":match "%d+")
     other:signal "KILL"
@@ -358,7 +366,8 @@ describe("duplex", function()
   end)
 
   it("says why there is no second process where the sandbox forbids it", function()
-    local other, conn = another { processes = false }
+    local other, conn = another(3, { processes = false })
+    conn:send "right\n"
     conn:receive "*a"
     assert.truthy(other:log "duplex: the sandbox forbids a second process")
     other:stop()

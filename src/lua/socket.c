@@ -19,7 +19,7 @@ void ls_socket_put(struct ls_socket *s, enum ls_ws_opcode opcode, struct ls_slic
 {
     char head[LS_WS_HEAD];
     if (s->conn.half == LS_HALF_READER) { /* only the writer writes */
-        ls_duplex_relay(&s->conn, opcode, payload);
+        ls_duplex_relay(&s->conn, (int)opcode, payload);
         return;
     }
     size_t len = ls_ws_frame_head(opcode, true, payload.len, head);

@@ -39,7 +39,7 @@ static const struct name calls[] = {
     CALL(openat2),         CALL(fstat), CALL(newfstatat),           CALL(lseek),           CALL(getdents64),
     CALL(unlink),          CALL(read),            CALL(readv),           CALL(pread64),
     CALL(write),           CALL(writev),          CALL(dup),             CALL(dup3),
-    CALL(fcntl),           CALL(close),           CALL(close_range),     CALL(ppoll),
+    CALL(fcntl), CALL(pipe2), CALL(pidfd_send_signal),           CALL(close),           CALL(close_range),     CALL(ppoll),
     CALL(epoll_create1),   CALL(epoll_ctl),       CALL(epoll_pwait),     CALL(clone),
     CALL(wait4),           CALL(waitid),          CALL(kill),            CALL(rt_sigqueueinfo),
     CALL(rt_sigaction),    CALL(rt_sigprocmask),  CALL(signalfd4),       CALL(getpid),
