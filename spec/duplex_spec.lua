@@ -330,8 +330,9 @@ describe("duplex", function()
   end)
 
   -- A server of its own, and a connection to a service of it.
-  local function another(service, sandbox)
-    local own = spec.start { scripts = scripts, config = { processes = { mode = spec.mode }, sandbox = sandbox } }
+  local function another(service, sandbox, faults)
+    local own = spec.start { scripts = scripts, env = { LUASERVE_FAULT = faults },
+      config = { processes = { mode = spec.mode, workers = 1 }, sandbox = sandbox } }
     local conn = assert(socket.tcp())
     conn:settimeout(5)
     local next_port = own.ready:gmatch "tcp://127%.0%.0%.1:(%d+)"
@@ -363,6 +364,18 @@ describe("duplex", function()
     conn:receive "*a"
     assert.truthy(gone(reader))
     other:wait()
+  end)
+
+  it("says why there is no second process when the system refuses, and others have theirs", function()
+    for fault, why in pairs { ["worker/pipe2:1:EMFILE"] = "Too many open files",
+      ["worker/clone:1:EAGAIN"] = "Resource temporarily unavailable" } do
+      local other, conn = another(3, nil, fault)
+      conn:send "right\n"
+      conn:receive "*a"
+      assert.truthy(other:log("duplex: there is no second process: " .. why))
+      assert.equal("nil", other:get("/sum").body)
+      other:stop()
+    end
   end)
 
   it("says why there is no second process where the sandbox forbids it", function()

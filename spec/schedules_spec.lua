@@ -89,6 +89,14 @@ app:every("100ms", { name = "dead" }, function() d:incr("e") os.execute("kill -9
     assert.truthy(server:log "every dead: side process %d+ died: killed by signal 9")
   end)
 
+  it("tries again when the system refuses a process", function()
+    server = spec.start { env = { LUASERVE_FAULT = "supervisor/clone:" .. (spec.mode == "pool" and 2 or 1) .. ":EAGAIN" },
+      config = { processes = { mode = spec.mode, workers = 1 } },
+      scripts = scripts [[app:every("100ms", { name = "x" }, function() d:incr("n") end)]] }
+    assert.truthy(server:log "app:every cannot begin: Resource temporarily unavailable; trying again")
+    await_runs("n", 1)
+  end)
+
   it("reaches clients by channels", function()
     start [[
 app:every("100ms", function() app.channel("news"):publish("tick") end)
