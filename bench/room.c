@@ -94,7 +94,8 @@ static void take_message(struct room *r, struct client *c, struct ls_slice messa
     if (who >= r->speakers || c->missing == 0) {
         lose(r, c, "it is told what nobody has said");
     } else if (!ls_slice_equal(message, message_of(who, c->got[who] + 1, text))) {
-        fprintf(stderr, "room: %.*s where %s should be\n", (int)message.len, message.at, text);
+        fprintf(stderr, "room: %.*s where %.*s should be\n", (int)message.len, message.at, MESSAGE,
+                text);
         lose(r, c, "a message is lost, doubled, or changed");
     } else {
         c->got[who]++;

@@ -93,7 +93,7 @@ app:every("100ms", { name = "dead" }, function() d:incr("e") os.execute("kill -9
     server = spec.start { env = { LUASERVE_FAULT = "supervisor/clone:" .. (spec.mode == "pool" and 2 or 1) .. ":EAGAIN" },
       config = { processes = { mode = spec.mode, workers = 1 } },
       scripts = scripts [[app:every("100ms", { name = "x" }, function() d:incr("n") end)]] }
-    assert.truthy(server:log "app:every cannot begin: Resource temporarily unavailable; trying again")
+    assert.truthy(server:log "app:every x cannot begin: Resource temporarily unavailable; trying again")
     await_runs("n", 1)
   end)
 

@@ -2,6 +2,8 @@
  * mended, and whoever lives goes on with it. */
 #include "unit.h"
 
+#include <sys/signalfd.h>
+
 #include <sys/mman.h>
 
 #include "exchange/channel.h"
@@ -93,8 +95,8 @@ static struct ls_slice message_of(char letter)
 
 static bool was_rung(void)
 {
-    uint64_t rings = 0;
-    return ls_sys_read(bells[READER - 1].fd, &rings, sizeof rings) > 0;
+    struct signalfd_siginfo ring;
+    return ls_sys_read(bells[READER - 1].fd, &ring, sizeof ring) > 0;
 }
 
 static void prepare(int messages)

@@ -129,7 +129,8 @@ static int make(struct ls_channels *c, struct ls_slice name)
     if (i == LS_CHANNELS)
         return -ENOSPC;
     c->all[i].name_len = 0;
-    atomic_fetch_add(&c->all[i].generation, 1);
+    if (atomic_fetch_add(&c->all[i].generation, 1) == UINT32_MAX)
+        atomic_store(&c->all[i].generation, 1); /* 0 is never used */
     memcpy(c->all[i].name, name.at, name.len);
     c->all[i].name_len = (uint32_t)name.len;
     if (i == used)
@@ -153,7 +154,6 @@ static int register_process(struct ls_hub *hub)
     if (err < 0)
         return err;
     hub->bell->rung = &kin->rung;
-    atomic_store(&kin->bell, hub->bell);
     atomic_store(&kin->subscribes, 1);
     atomic_store(&kin->pid, ls_sys_getpid());
     return 0;
@@ -189,6 +189,9 @@ int ls_channel_subscribe(struct ls_hub *hub, struct ls_slice name, struct ls_sub
     int channel = find(c, name);
     if (channel < 0)
         channel = make(c, name);
+    if (channel >= 0 &&
+        atomic_load(&counts_of(c, (uint32_t)channel)[hub->number - 1]) == UINT16_MAX)
+        channel = -EMFILE;
     if (channel >= 0)
         atomic_fetch_add(&counts_of(c, (uint32_t)channel)[hub->number - 1], 1);
     ls_lock_give(&c->table, holder_of(hub), hub->number);
@@ -238,7 +241,7 @@ static int read_one(struct ls_channels *c, struct ls_subscription *s, struct ls_
     if (s->at == atomic_load_explicit(&its->head, memory_order_acquire))
         return NOTHING;
     copy_out(c, s->channel, s->at, r, sizeof *r);
-    if (r->len <= c->ring && ls_buffer_reserve(out, r->len) == 0) {
+    if (r->len > 0 && r->len <= c->ring && ls_buffer_reserve(out, r->len) == 0) {
         copy_out(c, s->channel, s->at + sizeof *r, out->at + out->len, r->len);
         out->len += r->len;
     }
@@ -249,11 +252,18 @@ static int read_one(struct ls_channels *c, struct ls_subscription *s, struct ls_
     return OVERTAKEN;
 }
 
+bool ls_channel_has_news(const struct ls_hub *hub, const struct ls_subscription *s)
+{
+    return atomic_load_explicit(&hub->channels->all[s->channel].head, memory_order_acquire) !=
+           s->at;
+}
+
 int ls_channel_next(struct ls_hub *hub, struct ls_subscription *s, struct ls_buffer *out,
                     uint32_t *kind, uint64_t *missed)
 {
     struct ls_channels *c = hub->channels;
     size_t before = out->len;
+    *missed = 0;
     for (;;) {
         struct record r;
         int got = read_one(c, s, out, &r);
@@ -266,7 +276,7 @@ int ls_channel_next(struct ls_hub *hub, struct ls_subscription *s, struct ls_buf
             continue;
         }
         int32_t gap = (int32_t)(r.number - (uint32_t)s->number);
-        *missed = gap > 0 ? (uint64_t)gap : 0;
+        *missed += gap > 0 ? (uint64_t)gap : 0;
         s->number = r.number + 1ull;
         s->at += size_of(&r);
         *kind = r.kind;

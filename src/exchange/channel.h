@@ -38,16 +38,19 @@ struct ls_hub {
     struct ls_kin *kin; /* of all processes, by number less 1 */
     uint32_t number;    /* our own */
     struct ls_bell *bell;
-    struct ls_buffer text; /* of the message at hand: memory that is used again */
     struct ls_subscription *local[LS_CHANNELS];
     uint64_t heads[LS_CHANNELS];       /* up to where those have been told */
     uint32_t used[LS_CHANNELS], count; /* channels that have any */
 };
 
-/* 0; -EINVAL: the name is empty or longer than LS_CHANNEL_NAME; -ENOSPC: all channels are taken; -errno:
- * no bell. Messages that are published from now on come. */
+/* 0; -EINVAL: the name is empty or longer than LS_CHANNEL_NAME; -ENOSPC: all channels are taken;
+ * -EMFILE: this process has 65535 subscriptions to it; -errno: no bell. Messages that are published from now on
+ * come. */
 int ls_channel_subscribe(struct ls_hub *hub, struct ls_slice name, struct ls_subscription *s);
 void ls_channel_unsubscribe(struct ls_hub *hub, struct ls_subscription *s);
+
+/* Has something been published that it has not been given? */
+bool ls_channel_has_news(const struct ls_hub *hub, const struct ls_subscription *s);
 
 /* The next message, appended to `out`. 1: *kind, and how many were missed before it; 0: there is none; -ENOMEM.
  */

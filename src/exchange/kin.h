@@ -12,11 +12,11 @@
 
 struct ls_kin {
     alignas(64) struct ls_holder holder;
-    _Atomic int32_t pid;          /* to be rung; 0: it waits for nothing */
-    _Atomic uint32_t rung;        /* the same when it was, and has not looked since: what another
-                                     one leaves here that is late cannot be meant for us */
-    struct ls_bell *_Atomic bell; /* as it is called there */
-    _Atomic uint32_t subscribes;  /* 1: it has, or had, subscriptions */
+    _Atomic int32_t pid; /* to be rung; 0: it waits for nothing */
+    _Atomic uint32_t
+        rung; /* == pid: a ring is under way, or was not looked at yet; set to 0 before the
+                                    look. A late ring for whoever had the number before leaves another pid */
+    _Atomic uint32_t subscribes; /* 1: it has, or had, subscriptions */
     _Atomic uint32_t publishes; /* 1 and more: it is about to wake who subscribes to that channel */
 };
 
@@ -25,7 +25,7 @@ static inline void ls_kin_ring(struct ls_kin *kin)
 {
     int pid = atomic_load(&kin->pid);
     if (pid > 0 && atomic_exchange(&kin->rung, (uint32_t)pid) != (uint32_t)pid)
-        ls_bell_ring(pid, atomic_load(&kin->bell));
+        ls_bell_ring(pid);
 }
 
 /* In any case: who has noted that it rang may have died before it did. */

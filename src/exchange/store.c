@@ -135,6 +135,7 @@ static bool may_set(const struct ls_shard *s, uint32_t old, enum ls_store_how ho
     case LS_STORE_REPLACE:
         return old != 0;
     case LS_STORE_VERSION:
+    case LS_STORE_KEEP:
         return version == (old ? ls_wide_get(&ls_entry_at(s, old)->version) : 0);
     default:
         return false;
@@ -151,6 +152,8 @@ int ls_store_set(const struct ls_store_user *u, int dict, struct ls_slice key,
     uint32_t old = ls_entry_find(v.shard, &v.key, now);
     if (!may_set(v.shard, old, how, version))
         return leave(&v, 0);
+    if (how == LS_STORE_KEEP && old)
+        expires = ls_wide_get(&ls_entry_at(v.shard, old)->expires);
     return leave(&v, put(&v, old, value, expires, now));
 }
 

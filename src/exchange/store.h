@@ -48,7 +48,8 @@ enum ls_store_how {
     LS_STORE_SET,     /* in any case: 1 */
     LS_STORE_ADD,     /* only if there is none: 1 or 0 */
     LS_STORE_REPLACE, /* only if there is one: 1 or 0 */
-    LS_STORE_VERSION  /* only if its version is still *version (0: there is none): 1 or 0 */
+    LS_STORE_VERSION, /* only if its version is still `version` (0: there is none): 1 or 0 */
+    LS_STORE_KEEP     /* the same, and it expires when it would have */
 };
 
 /* `expires`: µs of ls_clock_us; 0: never. */

@@ -64,6 +64,8 @@ static int refuse(lua_State *L, int err)
 {
     if (err == -EFBIG)
         return luaL_error(L, "a message of more than a quarter of channels.queue");
+    if (err == -EMFILE)
+        return luaL_error(L, "too many subscriptions of one process to one channel (65535)");
     if (err == -ENOSPC)
         return luaL_error(L, "there are %d channels with subscribers already", LS_CHANNELS);
     return luaL_error(L, "the channel cannot be used: %s", strerror(-err));
@@ -106,27 +108,55 @@ static int channel_subscribe(lua_State *L)
 
 /* ---- subscriptions ---- */
 
-/* What JSON becomes may take the collector's time, and with that finalizers that read messages too: its text is
- * nobody else's. */
-static struct ls_slice own(lua_State *L, struct ls_buffer *text)
+static const char spare = 0; /* key of a buffer that nobody uses */
+
+/* Pushes a buffer for a message. It is there before the message is: to make one may take the collector's time,
+ * and with that finalizers, which may read messages too. */
+static struct ls_buffer *take_buffer(lua_State *L)
 {
-    struct ls_buffer *held = ls_held_buffer(L);
-    *held = *text;
-    *text = (struct ls_buffer) { 0 };
-    lua_insert(L, -2);
-    return (struct ls_slice) { held->at, held->len };
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &spare) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return ls_held_buffer(L);
+    }
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spare);
+    return lua_touserdata(L, -1);
 }
 
-static void push_message(lua_State *L, struct ls_buffer *text, enum ls_value_type type)
+static void give_buffer(lua_State *L, int index, struct ls_buffer *buffer)
+{
+    ls_buffer_clear(buffer);
+    ls_buffer_slim(buffer, KEPT);
+    lua_pushvalue(L, index);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spare);
+}
+
+static void push_message(lua_State *L, const struct ls_buffer *text, enum ls_value_type type)
 {
     struct ls_value value = { .type = type, .bytes = { text->at, text->len } };
-    if (type == LS_VALUE_JSON)
-        value.bytes = own(L, text);
-    else if (type != LS_VALUE_STRING)
+    if (type != LS_VALUE_STRING && type != LS_VALUE_JSON)
         memcpy(&value.integer, text->at, sizeof value.integer);
     ls_values_push(L, &value);
-    ls_buffer_clear(text);
-    ls_buffer_slim(text, KEPT);
+}
+
+/* Of a subscription that has a message, as a rule. */
+static int receive(lua_State *L, struct subscription *s)
+{
+    uint32_t kind;
+    uint64_t missed;
+    lua_settop(L, 1);
+    struct ls_buffer *text = take_buffer(L);
+    int got = ls_channel_next(s->hub, &s->s, text, &kind, &missed);
+    if (got < 0)
+        return luaL_error(L, "not enough memory");
+    lua_pushboolean(L, got);
+    if (got > 0)
+        push_message(L, text, (enum ls_value_type)kind);
+    give_buffer(L, 2, text);
+    if (got == 0 || missed == 0)
+        return 1 + got;
+    lua_pushinteger(L, (lua_Integer)missed);
+    return 3;
 }
 
 /* try_message(subscription): true, value, how many were missed before it (nil: none); true and nil once it is
@@ -134,26 +164,15 @@ static void push_message(lua_State *L, struct ls_buffer *text, enum ls_value_typ
 static int core_try_message(lua_State *L)
 {
     struct subscription *s = luaL_checkudata(L, 1, SUBSCRIPTION);
-    uint32_t kind;
-    uint64_t missed;
     if (s->hub != ls_lua_of(L)->hub)
         return luaL_error(L, "this subscription is another process's: subscribe in this one");
     if (s->s.generation == 0)
         return lua_pushboolean(L, 1), lua_pushnil(L), 2;
     s->s.e = ls_lua_of(L)->current; /* whoever waits now */
-    struct ls_buffer *text = &s->hub->text;
-    ls_buffer_clear(text);
-    int got = ls_channel_next(s->hub, &s->s, text, &kind, &missed);
-    if (got < 0)
-        return luaL_error(L, "not enough memory");
-    lua_pushboolean(L, got);
-    if (got == 0)
-        return 1;
-    push_message(L, text, (enum ls_value_type)kind);
-    if (missed == 0)
-        return 2;
-    lua_pushinteger(L, (lua_Integer)missed);
-    return 3;
+    if (ls_channel_has_news(s->hub, &s->s))
+        return receive(L, s);
+    lua_pushboolean(L, 0);
+    return 1;
 }
 
 static int subscription_close(lua_State *L)

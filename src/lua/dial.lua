@@ -53,8 +53,10 @@ function app.connect(host, port, options)
   local addresses, count, code = core.resolve(host, port)
   if not addresses then return nil, count, code end
   local conn, message
-  for index = 1, count do
-    conn, message, code = try(addresses, index, options.local_port, due)
+  for index = 1, count do -- each has its part of the time
+    local now = core.now()
+    local part = math.max(due - now, 0) // (count - index + 1)
+    conn, message, code = try(addresses, index, options.local_port, now + part)
     if conn then return conn end
   end
   return nil, message, code

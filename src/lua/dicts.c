@@ -170,10 +170,10 @@ static int dict_keys(lua_State *L)
 
 /* ---- writing ---- */
 
-/* shared_set(dict, key, value, ttl in µs, "set" | "add" | "replace" | "version", version): was it set? */
+/* shared_set(dict, key, value, ttl in µs, "set" | "add" | "replace" | "version" | "keep", version): was it set? */
 static int core_set(lua_State *L)
 {
-    static const char *const names[] = { "set", "add", "replace", "version", NULL };
+    static const char *const names[] = { "set", "add", "replace", "version", "keep", NULL };
     struct call c = begin(L);
     struct ls_value value = ls_values_take(L, 3);
     int how = luaL_checkoption(L, 5, "set", names);
@@ -191,7 +191,8 @@ static int core_incr(lua_State *L)
 {
     struct call c = begin(L);
     struct ls_value result;
-    luaL_checknumber(L, 3);
+    luaL_checktype(L, 3, LUA_TNUMBER);
+    luaL_argcheck(L, lua_rawequal(L, 3, 3), 3, "not a number (NaN)");
     struct ls_value by = ls_values_take(L, 3);
     int got = ls_store_incr(&c.user, c.dict, c.key, &by, expiry(L, 4, &c), c.now, &result);
     if (got < 0)

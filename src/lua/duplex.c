@@ -1,6 +1,7 @@
 #include "lua/duplex.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -29,9 +30,13 @@ struct ls_duplex {
 
 /* ---- the reader ---- */
 
-static void tell(const struct ls_conn *conn, const char *packet, size_t len)
+/* Pongs may be lost when the writer does not keep up (RFC 6455 5.5.3); what ends the connection waits for it. If
+ * the writer is gone, so will we be. */
+static void tell(const struct ls_conn *conn, const char *packet, size_t len, bool needed)
 {
-    ls_sys_write(conn->relay, packet, len); /* if the writer is gone, so will we be */
+    struct pollfd room = { .fd = conn->relay, .events = POLLOUT };
+    while (ls_sys_write(conn->relay, packet, len) == -EAGAIN && needed)
+        ls_sys_ppoll(&room, 1, NULL, NULL);
 }
 
 void ls_duplex_relay(const struct ls_conn *conn, int opcode, struct ls_slice payload)
@@ -40,7 +45,7 @@ void ls_duplex_relay(const struct ls_conn *conn, int opcode, struct ls_slice pay
     size_t len = payload.len < LS_WS_CONTROL ? payload.len : LS_WS_CONTROL;
     if (len > 0)
         memcpy(packet + 2, payload.at, len);
-    tell(conn, packet, 2 + len);
+    tell(conn, packet, 2 + len, opcode == LS_WS_CLOSE);
 }
 
 /* Runs the function that `co` holds with its argument, and ends the process: nothing of what stands below in
@@ -59,7 +64,7 @@ static void be_reader(lua_State *L, lua_State *co, struct ls_conn *conn, int new
     int status = lua_resume(co, L, 1, &left);
     if (status == LUA_OK || (call->enough && !lua->interrupted)) {
         const char end[] = { END, conn->wire.eof };
-        tell(conn, end, sizeof end);
+        tell(conn, end, sizeof end, true);
     } else {
         ls_failure_answer(lua, e, status);
     }

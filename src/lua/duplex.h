@@ -23,7 +23,7 @@ bool ls_duplex_has_ended(const struct ls_duplex *duplex);
 
 /* ---- in the reader ---- */
 
-/* A frame that the writer is to send; lost when the writer does not keep up. */
+/* A frame that the writer is to send; lost when the writer does not keep up, unless it is a close. */
 void ls_duplex_relay(const struct ls_conn *conn, int opcode, struct ls_slice payload);
 
 #endif

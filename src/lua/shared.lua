@@ -60,8 +60,7 @@ function dict.update(self, key, fn, ttl)
   local us = time("update", ttl)
   while true do
     local value, version = core.shared_read(self, key)
-    local left = us or (value ~= nil and core.shared_ttl(self, key)) or nil
     local new = fn(value)
-    if new == nil or core.shared_set(self, key, new, left, "version", version) then return new end
+    if new == nil or core.shared_set(self, key, new, us, us and "version" or "keep", version) then return new end
   end
 end

@@ -145,19 +145,20 @@ static int read_on(struct ls_socket *s, struct ls_ws_event *event)
     return 0;
 }
 
-/* Nothing has come for a while: is the client there? */
+/* Nothing has come for a while: is the client there? It is asked first, however long nobody has looked. */
 static void look_at_clock(struct ls_socket *s)
 {
-    uint64_t now = ls_clock_us(), silent = now - s->heard;
+    uint64_t now = ls_clock_us();
     uint64_t ping_after = s->patience / 2 < PING_AFTER ? s->patience / 2 : PING_AFTER;
-    if (silent >= s->patience)
+    uint64_t left = s->patience - ping_after; /* to answer */
+    if (s->pinged_at > 0 && now - s->pinged_at >= left) {
         ls_socket_fail(s, LS_WS_GOING_AWAY, "no sign of life");
-    else if (silent >= ping_after && !s->pinged) {
-        s->pinged = true;
+    } else if (s->pinged_at == 0 && now - s->heard >= ping_after) {
+        s->pinged_at = now;
         if (!s->said_close)
             ls_socket_put(s, LS_WS_PING, (struct ls_slice) { "", 0 });
     }
-    s->conn.due = s->heard + (s->pinged ? s->patience : ping_after);
+    s->conn.due = s->pinged_at > 0 ? s->pinged_at + left : s->heard + ping_after;
 }
 
 /* False: nothing has come. */
@@ -166,7 +167,7 @@ static bool take_in(lua_State *L, struct ls_socket *s)
     long got = ls_conn_fill(L, &s->conn);
     if (got > 0) {
         s->heard = ls_clock_us();
-        s->pinged = false;
+        s->pinged_at = 0;
     } else if (got == -EAGAIN) {
         look_at_clock(s);
     } else {

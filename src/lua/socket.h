@@ -17,11 +17,12 @@ struct ls_socket {
     struct ls_ws_reader reader;
     struct ls_buffer message;
     uint64_t heard, patience; /* µs: when something came last, and how long nothing may */
-    bool pinged;
-    struct ls_pong pong;   /* for the last ping: earlier ones may go without (5.5.3) */
-    bool said_close, over; /* over: nothing more is read */
-    bool deaf;             /* the same in the writer of a duplex: its reader has ended */
-    uint16_t code;         /* why it is over: of the close frame that came, or that went */
+    uint64_t pinged_at;       /* µs: since then nothing has come; 0: it was not asked */
+    uint64_t close_by;        /* µs: until when its own close is waited for */
+    struct ls_pong pong;      /* for the last ping: earlier ones may go without (5.5.3) */
+    bool said_close, over;    /* over: nothing more is read */
+    bool deaf;                /* the same in the writer of a duplex: its reader has ended */
+    uint16_t code;            /* why it is over: of the close frame that came, or that went */
     struct ls_buffer reason;
 };
 

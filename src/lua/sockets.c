@@ -12,7 +12,10 @@
 #include "lua/socket.h"
 #include "lua/wait.h"
 
-enum { KEPT = 4 << 10 }; /* bytes of memory that an empty message keeps */
+enum {
+    KEPT = 4 << 10,   /* bytes of memory that an empty message keeps */
+    CLOSING = 2000000 /* µs for the client to say that it closes too */
+};
 
 static struct ls_socket *check(lua_State *L)
 {
@@ -78,7 +81,8 @@ static int flushed(lua_State *L, struct ls_socket *s)
     int all = ls_socket_flush(s);
     if (all < 0)
         return ls_conn_gone(L, &s->conn);
-    ls_live_progress(s->conn.e);
+    if (s->conn.e)
+        ls_live_progress(s->conn.e);
     lua_pushboolean(L, all);
     return 1;
 }
@@ -126,7 +130,7 @@ static int core_ws_ping(lua_State *L)
     return flushed(L, s);
 }
 
-/* ws_close(ws, code, reason): says so, unless that was done. True: it is written; false: wait for it. */
+/* ws_close(ws, code, reason): says so, unless that was done. In µs, until when the client's own is waited for. */
 static int core_ws_close(lua_State *L)
 {
     struct ls_socket *s = check(L);
@@ -138,9 +142,10 @@ static int core_ws_close(lua_State *L)
     luaL_argcheck(L, len <= LS_WS_CONTROL - 2, 3, "at most 123 bytes");
     luaL_argcheck(L, ls_chars_utf8((struct ls_slice) { reason, len }), 3, "UTF-8");
     ls_socket_put_close(s, (uint16_t)code, (struct ls_slice) { reason, len });
-    if (ls_conn_flush(&s->conn) != 0) /* if it has gone: so much the better */
-        return lua_pushboolean(L, 1), 1;
-    lua_pushboolean(L, 0);
+    ls_conn_flush(&s->conn); /* if it has gone: so much the better */
+    if (s->close_by == 0)
+        s->close_by = ls_clock_us() + CLOSING;
+    lua_pushinteger(L, (lua_Integer)s->close_by);
     return 1;
 }
 

@@ -4,7 +4,6 @@ local core, check, routes, live = ...
 local fail, described = check.fail, check.described
 
 local ws = core.ws
-local CLOSING = 2e6 -- µs for the client to say that it closes too
 
 -- Methods --------------------------------------------------------------------------------------------
 
@@ -56,8 +55,7 @@ function ws.ping(self, text) return settle(self, core.ws_ping(self, text)) end
 --- Says that this is the end (code 1000; a reason of at most 123 bytes), and waits a moment for the client to
 --- say so too. Messages that come meanwhile are lost.
 function ws.close(self, code, reason)
-  local due = core.now() + CLOSING
-  core.ws_close(self, code, reason)
+  local due = core.ws_close(self, code, reason)
   while not core.ws_ends(self) and core.now() < due and core.wait(due, self) do
     -- and look again
   end

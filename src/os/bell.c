@@ -1,28 +1,20 @@
 #include "os/bell.h"
 
 #include <stdatomic.h>
-#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 
 #include "os/sys.h"
 
-static void on_ring(int signal, siginfo_t *info, void *context)
-{
-    const uint64_t once = 1;
-    const struct ls_bell *bell = info->si_value.sival_ptr;
-    (void)signal, (void)context;
-    if (info->si_code == SI_QUEUE && bell) /* and not because a window has changed */
-        ls_sys_write(bell->fd, &once, sizeof once);
-}
-
 int ls_bell_open(struct ls_bell *bell)
 {
+    const uint64_t mask = LS_BELL_MASK;
     if (bell->fd >= 0)
         return 0;
-    int fd = ls_sys_eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return fd;
     bell->fd = fd;
-    return ls_sys_on_signal(LS_BELL_SIGNAL, on_ring, SA_RESTART);
+    return ls_sys_rt_sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
 void ls_bell_close(struct ls_bell *bell)
@@ -32,19 +24,16 @@ void ls_bell_close(struct ls_bell *bell)
     bell->fd = -1;
 }
 
-void ls_bell_silence(const struct ls_bell *bell)
+bool ls_bell_silence(const struct ls_bell *bell)
 {
-    uint64_t rings;
-    if (bell->fd >= 0)
-        ls_sys_read(bell->fd, &rings, sizeof rings);
+    struct signalfd_siginfo ring;
+    bool was = bell->fd >= 0 && ls_sys_read(bell->fd, &ring, sizeof ring) > 0;
     if (bell->rung)
         atomic_store(bell->rung, 0);
+    return was;
 }
 
-void ls_bell_ring(int pid, struct ls_bell *bell)
+void ls_bell_ring(int pid)
 {
-    siginfo_t info = { .si_signo = LS_BELL_SIGNAL, .si_code = SI_QUEUE };
-    info.si_pid = ls_sys_getpid();
-    info.si_value.sival_ptr = bell;
-    ls_sys_rt_sigqueueinfo(pid, LS_BELL_SIGNAL, &info);
+    ls_sys_kill(pid, LS_BELL_SIGNAL);
 }

@@ -74,7 +74,8 @@ static int dial_any(const struct ls_address *all, int count, const struct luaser
     uint64_t due = ls_clock_us() + ms * 1000;
     int first = 0;
     for (int i = 0; i < count; i++) {
-        int fd = dial(&all[i], client->local_port, due, ends);
+        uint64_t now = ls_clock_us(), left = now < due ? due - now : 0; /* the others get theirs */
+        int fd = dial(&all[i], client->local_port, now + left / (uint64_t)(count - i), ends);
         if (fd >= 0)
             return fd;
         first = first < 0 ? first : fd;

@@ -124,7 +124,7 @@ static void ring_all(struct luaserve *s)
     for (uint32_t i = 0; i < s->clients.count; i++) {
         const struct ls_client *c = &s->clients.all[s->clients.active[i]];
         if (c->pid > 0)
-            ls_bell_ring(c->pid, &c->self->bell);
+            ls_bell_ring(c->pid);
     }
 }
 

@@ -262,7 +262,7 @@ static void ring_all(struct luaserve *s)
 {
     for (int i = 0; i < LS_POOL_PLACES; i++)
         if (s->pool.places[i].pid > 0)
-            ls_bell_ring(s->pool.places[i].pid, &s->pool.worker.self.bell);
+            ls_bell_ring(s->pool.places[i].pid);
 }
 
 static void drain(struct luaserve *s)

@@ -20,7 +20,7 @@ static int wait_until(struct pollfd *fds, unsigned count, uint64_t until, const 
 static int interruptible(const struct ls_lua *lua, struct pollfd *fds, unsigned count,
                          uint64_t until)
 {
-    const uint64_t blocked = 1ull << (LS_INTERRUPT_SIGNAL - 1), open = 0;
+    const uint64_t blocked = 1ull << (LS_INTERRUPT_SIGNAL - 1), open = LS_BELL_MASK;
     ls_sys_rt_sigprocmask(SIG_BLOCK, &blocked, NULL);
     int ready = lua->interrupted ? -EINTR : wait_until(fds, count, until, &open);
     ls_sys_rt_sigprocmask(SIG_UNBLOCK, &blocked, NULL);

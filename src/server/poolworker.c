@@ -250,8 +250,7 @@ static int prepare(struct ls_poolworker *w)
     ls_crash_note_in(w->crash_stack, &w->self.crash);
     ls_crash_watch(w->crash_stack);
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
-    int err = s->epoll < 0 ? s->epoll : watch_bells(w);
-    return err < 0 ? err : ls_door_open(s, &ls_poolhouse);
+    return s->epoll < 0 ? s->epoll : ls_door_open(s, &ls_poolhouse);
 }
 
 _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place)
@@ -270,12 +269,15 @@ _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place)
     mallopt(M_TRIM_THRESHOLD, KEPT); /* or a large body costs its page faults each time */
     mallopt(M_MMAP_THRESHOLD, KEPT);
     int err = prepare(w);
+    if (err == 0) {
+        ls_confine_finish(s->now, w->self.slot);
+        err = watch_bells(w); /* now that the mask of signals stays what it is */
+    }
     if (err < 0) {
         snprintf(w->self.slot->cause, sizeof w->self.slot->cause, "cannot begin: %s",
                  strerror(-err));
         ls_process_exit(LUASERVE_OS);
     }
-    ls_confine_finish(s->now, w->self.slot);
     loop(w);
     ls_process_exit(0);
 }

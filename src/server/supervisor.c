@@ -13,7 +13,10 @@
 #include "server/identity.h"
 #include "server/reaper.h"
 
-enum { EVENTS = 64 }; /* taken at one go */
+enum {
+    EVENTS = 64,       /* taken at one go */
+    LONGEST = 60000000 /* µs that it waits at most: what is due later is looked at again */
+};
 
 static uint64_t bit(int signal)
 {
@@ -90,7 +93,9 @@ static int timeout_ms(struct luaserve *s, uint64_t now, uint64_t next)
         next = now + 20000;
     if (next == 0)
         return -1;
-    return next <= now ? 0 : (int)((next - now + 999) / 1000);
+    return next <= now            ? 0
+           : next - now > LONGEST ? (int)(LONGEST / 1000)
+                                  : (int)((next - now + 999) / 1000);
 }
 
 static void do_what_was_asked(struct luaserve *s)

@@ -11,7 +11,7 @@ enum { AGAIN = 100000 }; /* µs until what could not be started is tried once mo
 static struct ls_turn *named(struct ls_timetable *t, const char *name)
 {
     for (size_t i = 0; i < t->count + t->running; i++)
-        if (strcmp(t->all[i].name, name) == 0)
+        if ((i < t->count || t->all[i].pid > 0) && strcmp(t->all[i].name, name) == 0)
             return &t->all[i];
     return NULL;
 }
@@ -48,11 +48,14 @@ static void start(struct luaserve *s, const struct ls_schedule *schedule, struct
 {
     int pid = ls_side_schedule(s, schedule, turn->runs + 1, &turn->place, &turn->ticket);
     if (pid < 0) {
-        ls_log(&s->now->log, LS_LOG_ERROR, "%s: app:every cannot begin: %s; trying again in %d ms",
-               schedule->where, strerror(-pid), AGAIN / 1000);
-        turn->next = now + AGAIN;
+        if (turn->retry_at == 0)
+            ls_log(&s->now->log, LS_LOG_ERROR,
+                   "%s: app:every %s cannot begin: %s; trying again every %d ms", schedule->where,
+                   turn->name, strerror(-pid), AGAIN / 1000);
+        turn->retry_at = now + AGAIN;
         return;
     }
+    turn->retry_at = 0;
     turn->runs++;
     turn->pid = pid;
     turn->began = now;
@@ -73,12 +76,14 @@ static void look_at(struct luaserve *s, size_t index, uint64_t now)
 {
     const struct ls_schedule *schedule = &s->now->schedules.all[index];
     struct ls_turn *turn = &s->timetable.all[index];
+    if (turn->retry_at > 0 && now >= turn->retry_at && turn->pid == 0)
+        start(s, schedule, turn, now);
     if (now < turn->next)
         return;
     move_on(turn, now);
-    if (turn->pid == 0)
+    if (turn->pid == 0 && turn->retry_at == 0)
         start(s, schedule, turn, now);
-    else if (turn->left_out++ == 0)
+    else if (turn->pid > 0 && turn->left_out++ == 0)
         ls_log(&s->now->log, LS_LOG_WARN,
                "%s: app:every %s still runs when it is due again: left out", schedule->where,
                turn->name);
@@ -90,6 +95,7 @@ uint64_t ls_timetable_look(struct luaserve *s, uint64_t now)
     for (size_t i = 0; i < s->timetable.count && s->stop == 0; i++) {
         look_at(s, i, now);
         next = ls_clock_sooner(next, s->timetable.all[i].next);
+        next = ls_clock_sooner(next, s->timetable.all[i].retry_at);
     }
     return next;
 }

@@ -9,6 +9,7 @@ enum { LS_SCHEDULE_NAME = 64 }; /* bytes, with the NUL */
 struct ls_turn { /* of a schedule */
     char name[LS_SCHEDULE_NAME];
     uint64_t interval, next; /* µs */
+    uint64_t retry_at;       /* µs: it could not be started; 0: it could */
     uint64_t runs;
     int pid;           /* of the process that runs it; 0: none does */
     uint32_t place;    /* of that process (sides.h) */

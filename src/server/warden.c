@@ -129,7 +129,7 @@ void ls_warden_ring(struct luaserve *s)
     for (uint32_t i = 0; i < ls_sides_top(sides(s)); i++) {
         int pid = ls_sides_pid(sides(s), i);
         if (pid > 0)
-            ls_bell_ring(pid, &sides(s)->all[i].side->self.bell);
+            ls_bell_ring(pid);
     }
 }
 
