@@ -184,6 +184,22 @@ describe("app.channel", function()
     own:stop()
   end)
 
+  it("wakes everybody, also where a user may have no signals pending", function()
+    local own = spec.start { wrap = "prlimit --sigpending=0", scripts = scripts,
+      config = { processes = { mode = spec.mode } } }
+    local all = {}
+    for i = 1, 20 do
+      all[i] = own:ws "/chat"
+      all[i]:receive()
+    end
+    for n = 1, 5 do assert.equal("20", own:get("/publish?to=chat&m=m" .. n).body) end
+    for i = 1, 20 do
+      for n = 1, 5 do assert.equal("m" .. n, (all[i]:receive())) end
+      all[i]:close()
+    end
+    own:stop()
+  end)
+
   it("hides nobody else, even if it is never empty", function()
     local ws = join "/endless"
     ws:send "you"

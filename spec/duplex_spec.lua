@@ -90,6 +90,21 @@ end)
 app:tcp("127.0.0.1:0", function(conn) -- 3
   if conn:read("line") == "wrong" then conn:duplex(print) else conn:duplex(print, print) end
 end)
+app:tcp("127.0.0.1:0", function(conn) -- 4: a writer that is caught at its end
+  local room = app.channel("caught"):subscribe()
+  pcall(conn.duplex, conn, function(c)
+    app.channel("caught"):publish(pid())
+    c:read("all")
+  end, function(c)
+    c:write(room:receive(), "\n")
+    while true do end
+  end)
+end)
+app:tcp("127.0.0.1:0", function(conn) -- 5: what comes after it
+  conn:duplex(function(c) c:read("line") end, function(c) c:write("go on\n") end)
+  os.execute("sleep 3.5")
+  app.log.info("after duplex")
+end)
 ]] }
 
 describe("duplex", function()
@@ -261,6 +276,27 @@ describe("duplex", function()
     assert.equal(tostring(total), server:get("/sum").body)
   end)
 
+  it("leaves no reader behind a writer that was caught when its time was up", function()
+    for _ = 1, 2 do -- the second one finds what the first one left
+      local conn = dial(4)
+      local reader = tonumber(conn:receive "*l")
+      conn:receive "*a"
+      assert.truthy(gone(reader))
+      conn:close()
+    end
+    local conn = connect()
+    assert.equal("still served", ask(conn, "still served"))
+    conn:close()
+  end)
+
+  it("takes no time from what comes after it", function()
+    local conn = dial(5)
+    assert.equal("go on", conn:receive "*l")
+    conn:send "x\n"
+    assert.truthy(server:log("after duplex"))
+    conn:close()
+  end)
+
   it("tells who calls it wrongly", function()
     local conn = dial(3)
     conn:send "wrong\n"
@@ -283,6 +319,15 @@ describe("duplex", function()
       assert.same({ "are you there", "pong" }, { ws:receive() })
       assert.equal(1000, ws:close())
       assert.truthy(server:log "the chat has ended")
+    end)
+
+    it("does not lose the end behind many pings", function()
+      local ws = join()
+      local frames = ("\x89\x80\0\0\0\0"):rep(40) .. "\x88\x82\0\0\0\0\x03\xe8" -- 1000
+      ws.client:send(frames)
+      local payload, kind
+      repeat payload, kind = ws:receive() until kind ~= "pong"
+      assert.same({ 1000, "close" }, { payload:byte(1) * 256 + payload:byte(2), kind })
     end)
 
     it("says goodbye when the reader returns", function()

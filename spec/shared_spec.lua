@@ -49,6 +49,17 @@ app:get("/update", function()
   end)
   return told(new, runs, d:get("n"), d:update("n", function() return nil end), d:get("n"))
 end)
+app:get("/kept", function()
+  d:set("k", 1, 100)
+  d:update("k", function(value)
+    if value == 1 then d:expire("k", 5) end -- by somebody else, in between
+    return value + 1
+  end)
+  local short = d:ttl("k") <= 5
+  d:set("k", 1, 100)
+  d:update("k", function(value) return value + 1 end, 7)
+  return told(d:get("k"), short, d:ttl("k") <= 7)
+end)
 app:get("/bad", function()
   d:set("text", "x")
   local list = {}
@@ -96,6 +107,10 @@ describe("app.shared", function()
 
   it("updates without a lock, and again when somebody was faster", function()
     assert.equal("11 2 11 nil 11", get "/update")
+  end)
+
+  it("keeps the time that was set while it was updated", function()
+    assert.equal("2 true true", get "/kept")
   end)
 
   it("refuses what cannot be shared", function()

@@ -24,6 +24,10 @@ app:ws("/keep", function(_, ws)
   ws:receive()
   app.log.info "kept"
 end)
+app:get("/reach", function()
+  if not kept then return "nothing kept" end
+  return { text = tostring(select(2, pcall(kept.send, kept, "from another"))) }
+end)
 app:get("/use", function()
   if not kept then return "nothing kept" end
   local sent = pcall(kept.send, kept, "from another")
@@ -200,6 +204,16 @@ describe("WebSockets of hostile clients", function()
     os.remove(file)
     assert.is_string(pid)
     return function() os.execute("kill " .. pid) end
+  end
+
+  if spec.mode == "pool" then
+    it("are their own handler's alone", function()
+      local own = spec.start { scripts = scripts, config = { processes = { mode = "pool", workers = 1 } } }
+      local ws = own:ws "/keep"
+      assert.truthy(own:get("/reach").body:find("another client's connection: reach it by a channel", 1, true))
+      ws:close()
+      own:stop()
+    end)
   end
 
   it("do not keep others waiting by pings or messages without end", function()

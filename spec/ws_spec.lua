@@ -25,6 +25,10 @@ app:ws("/heard", { live_timeout = "2s" }, function(_, ws)
   for _, message in ws:events() do ws:send(message) end
 end)
 app:ws("/nap", function(_, ws) ws:send("now") app.sleep(30) end)
+app:ws("/later", { live_timeout = "300ms" }, function(_, ws)
+  app.sleep("400ms")
+  ws:send((ws:receive()))
+end)
 app:ws("/timed", function(_, ws) ws:send(tostring(ws:receive("20ms")) .. " " .. select(2, ws:receive("20ms"))) end)
 app:ws("/json", function(req, ws) ws:send { path = req.path, name = req.query.name } end)
 local function block_until_exists(path) while not io.open(path) do end end
@@ -198,6 +202,14 @@ describe("WebSockets", function()
     assert.equal("still here", (ws:receive()))
     ws:close()
     assert.truthy(server:log "heard ended")
+  end)
+
+  it("ask a client whom nobody has listened to for long, before they leave it", function()
+    local ws = server:ws "/later"
+    assert.same({ "", "ping" }, { ws:receive() })
+    ws:send("", "pong")
+    ws:send "still here"
+    assert.equal("still here", (ws:receive()))
   end)
 
   it("wait no longer than they are told", function()

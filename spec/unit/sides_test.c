@@ -93,7 +93,7 @@ static void orphans_are_killed_and_those_to_come_kept_out(void)
     CHECK(ls_sides_enter(s, entered, one));
     ls_sides_orphan(s, OWNER, note_kill);
     CHECK_INT(killed, ls_sys_getpid());
-    CHECK_INT(ls_sides_pid(s, entered), 0);                /* it is about to end … */
+    CHECK(!ls_sides_is_wanted(s, entered));                /* it is about to end … */
     CHECK_INT(ls_sides_find(s, ls_sys_getpid()), entered); /* … and is still to be reaped */
     CHECK(!ls_sides_leave(s, entered));                    /* as was asked for */
     CHECK(!ls_sides_enter(s, coming, two));
@@ -118,6 +118,8 @@ static void the_dismissed_are_not_wondered_at(void)
     uint32_t place = taken(s, OWNER, &ticket);
     CHECK(ls_sides_enter(s, place, ticket));
     ls_sides_dismiss(s, place, ticket);
+    ls_sides_orphan(s, OWNER, note_kill); /* the owner died before it came to kill it */
+    CHECK_INT(killed, ls_sys_getpid());
     CHECK(!ls_sides_leave(s, place));
     CHECK_INT(taken(s, OWNER, &next), place);
     CHECK(ls_sides_enter(s, place, next));

@@ -16,6 +16,7 @@ struct ls_events {
     struct pollfd all[LS_EVENTS_SOCKETS]; /* revents are there once it is over */
     uint32_t count;
     uint64_t until; /* µs of ls_clock_us; 0: no end */
+    bool refused;   /* one of them cannot be waited for */
     bool finishing; /* what was begun is to be written: it waits also while the server stops */
 };
 

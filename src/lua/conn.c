@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "exchange/live.h"
+#include "lua/duplex.h"
 #include "lua/handler.h"
 #include "lua/sockets.h"
 #include "os/sys.h"
@@ -65,18 +66,27 @@ struct ls_conn *ls_conn_test(lua_State *L, int index)
     return conn ? conn : luaL_testudata(L, index, LS_SOCKET);
 }
 
+void ls_conn_check_owner(lua_State *L, const struct ls_conn *conn)
+{
+    if (conn->e && conn->e != ls_lua_of(L)->current)
+        luaL_error(L, "this is another client's connection: reach it by a channel (app.channel)");
+}
+
 struct ls_conn *ls_conn_check(lua_State *L, int index)
 {
     struct ls_conn *conn = ls_conn_test(L, index);
     if (!conn)
         luaL_typeerror(L, index, "connection");
+    ls_conn_check_owner(L, conn);
     return conn;
 }
 
 /* Calls that end with `conn.read(…)` instead of `conn:read(…)` are told so by this as well. */
 static struct ls_conn *check_raw(lua_State *L)
 {
-    return luaL_checkudata(L, 1, LS_CONN);
+    struct ls_conn *conn = luaL_checkudata(L, 1, LS_CONN);
+    ls_conn_check_owner(L, conn);
+    return conn;
 }
 
 struct ls_conn *ls_conn_push(lua_State *L)
@@ -262,6 +272,14 @@ static int core_try(lua_State *L)
 
 /* ---- writing ---- */
 
+/* A writer that never waits is to hear of its reader's end too. */
+static void listen_to_reader(lua_State *L, const struct ls_conn *conn)
+{
+    const struct ls_call *call = ls_lua_current(L)->handler;
+    if (call->duplex && call->conn == conn)
+        ls_duplex_listen(L, call->duplex);
+}
+
 /* write(conn, text, from): the position behind what was written; or nil, message, code. */
 static int core_write(lua_State *L)
 {
@@ -271,6 +289,8 @@ static int core_write(lua_State *L)
     size_t from = (size_t)luaL_checkinteger(L, 3) - 1;
     if (conn->half == LS_HALF_READER)
         return luaL_error(L, "conn:write in the process that reads (conn:duplex)");
+    if (conn->half == LS_HALF_WRITER)
+        listen_to_reader(L, conn);
     while (from < len) {
         long sent = ls_wire_send(&conn->wire, (struct ls_slice) { text + from, len - from });
         if (sent == -EAGAIN)
@@ -366,7 +386,7 @@ static int conn_close(lua_State *L)
 
 static int conn_collect(lua_State *L)
 {
-    struct ls_conn *conn = check_raw(L);
+    struct ls_conn *conn = luaL_checkudata(L, 1, LS_CONN);
     ls_wire_close(&conn->wire);
     unlink_conn(conn);
     return 0;
@@ -374,7 +394,7 @@ static int conn_collect(lua_State *L)
 
 static int conn_tostring(lua_State *L)
 {
-    const struct ls_conn *conn = ls_conn_check(L, 1);
+    const struct ls_conn *conn = luaL_checkudata(L, 1, LS_CONN);
     lua_pushfstring(L, "connection (%s:%d)", conn->peer.ip, (int)conn->peer.port);
     return 1;
 }

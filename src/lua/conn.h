@@ -10,6 +10,12 @@ struct ls_call;
 
 #define LS_CONN "luaserve connection"
 
+/* What a writer may be told instead of an opcode. */
+enum {
+    LS_RELAY_END = 0,
+    LS_RELAY_NOTHING = -1
+}; /* the reader has ended; look what is to be written */
+
 enum ls_half { LS_HALF_NONE, LS_HALF_READER, LS_HALF_WRITER }; /* of a duplex, by process */
 
 struct ls_conn {
@@ -25,8 +31,7 @@ struct ls_conn {
     struct ls_peer peer;
     enum ls_half half;
     int relay; /* LS_HALF_READER: by which the writer hears of it */
-    /* LS_HALF_WRITER: a control frame that the reader wants to be sent; opcode 0: the reader has ended. NULL:
-     * there are no frames here. */
+    /* LS_HALF_WRITER: a control frame that the reader wants to be sent, or LS_RELAY_…. NULL: no frames here. */
     void (*relayed)(struct ls_conn *conn, int opcode, struct ls_slice payload);
     const struct ls_engine *maker;  /* whose handler has made it, where it is no client's */
     struct ls_conn *next, **before; /* of all that were made */
@@ -39,6 +44,9 @@ void ls_conn_own(lua_State *L, struct ls_conn *conn, int fd);
 /* The one at `index`, WebSockets too; raises when it is none. */
 struct ls_conn *ls_conn_check(lua_State *L, int index);
 struct ls_conn *ls_conn_test(lua_State *L, int index); /* NULL: it is none */
+
+/* Raises when it is another client's, whose handler may be in the middle of using it. */
+void ls_conn_check_owner(lua_State *L, const struct ls_conn *conn);
 
 /* Pushes the client's own, for call->conn. */
 void ls_conn_push_client(lua_State *L, struct ls_engine *e);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -21,10 +22,10 @@ enum kind { FRAME = 'f', END = 'e' };
 
 enum { PACKET = 2 + LS_WS_CONTROL }; /* bytes: kind, opcode, payload */
 
-struct ls_duplex {
+struct ls_duplex { /* of a call: it ends with that at the latest, whatever Lua does */
     struct ls_second second;
-    struct ls_conn *conn; /* lives as long: it is held beside */
-    bool open;            /* there is a second process, as far as we know */
+    struct ls_conn *conn; /* the client's, which lives as long */
+    bool joined;          /* the driver has been told what became of the second process */
     bool ended, failed;   /* the reader: well; or not */
 };
 
@@ -73,15 +74,34 @@ static void be_reader(lua_State *L, lua_State *co, struct ls_conn *conn, int new
 
 /* ---- the writer ---- */
 
+static void join(struct ls_duplex *d, struct ls_engine *e, enum ls_second_end end)
+{
+    if (!d->joined)
+        e->driver->join(e->driver, &d->second, end);
+    d->joined = true;
+}
+
 static void take(struct ls_duplex *d, const char *packet, size_t len)
 {
     if (len == 2 && packet[0] == END) {
         d->ended = true;
         d->conn->wire.eof = packet[1];
         if (d->conn->relayed)
-            d->conn->relayed(d->conn, 0, (struct ls_slice) { NULL, 0 });
+            d->conn->relayed(d->conn, LS_RELAY_END, (struct ls_slice) { NULL, 0 });
     } else if (len >= 2 && packet[0] == FRAME && d->conn->relayed) {
         d->conn->relayed(d->conn, packet[1], (struct ls_slice) { packet + 2, len - 2 });
+    }
+}
+
+static void take_all(struct ls_duplex *d)
+{
+    char packet[PACKET];
+    long got = 1;
+    while (!d->ended && got > 0) {
+        got = ls_sys_read(d->second.news, packet, sizeof packet);
+        if (got > 0)
+            take(d, packet, (size_t)got);
+        d->failed |= got == 0;
     }
 }
 
@@ -98,13 +118,15 @@ static int raise_quietly(lua_State *L)
 
 void ls_duplex_listen(lua_State *L, struct ls_duplex *d)
 {
-    char packet[PACKET];
-    long got = 1;
-    while (!d->ended && got > 0) {
-        got = ls_sys_read(d->second.news, packet, sizeof packet);
-        if (got > 0)
-            take(d, packet, (size_t)got);
-        d->failed |= got == 0;
+    struct ls_engine *e = ls_lua_of(L)->current;
+    if (d->conn->relayed)
+        d->conn->relayed(d->conn, LS_RELAY_NOTHING, (struct ls_slice) { NULL, 0 });
+    if (!d->joined) {
+        take_all(d);
+        if (d->ended || d->failed) {
+            join(d, e, d->ended ? LS_SECOND_DONE : LS_SECOND_DYING);
+            ls_engine_enter_handler(e); /* whoever thought that we do not look is wrong */
+        }
     }
     if (d->failed)
         raise_quietly(L);
@@ -112,7 +134,7 @@ void ls_duplex_listen(lua_State *L, struct ls_duplex *d)
 
 void ls_duplex_add(const struct ls_duplex *d, struct ls_events *events)
 {
-    if (!d->ended)
+    if (!d->joined)
         ls_events_add(events, d->second.news, POLLIN);
     if (d->conn->out.len > 0)
         ls_events_add(events, d->conn->wire.fd, POLLOUT);
@@ -121,6 +143,16 @@ void ls_duplex_add(const struct ls_duplex *d, struct ls_events *events)
 bool ls_duplex_has_ended(const struct ls_duplex *d)
 {
     return d->ended;
+}
+
+void ls_duplex_end(struct ls_call *call, struct ls_engine *e)
+{
+    struct ls_duplex *d = call->duplex;
+    call->duplex = NULL;
+    if (!d)
+        return;
+    join(d, e, LS_SECOND_KILL);
+    free(d);
 }
 
 /* ---- the beginning and the end ---- */
@@ -136,40 +168,62 @@ static int split_failed(lua_State *L, int err)
 static void list_own(lua_State *L, struct ls_second *second)
 {
     const struct ls_lua *lua = ls_lua_of(L);
-    for (const struct ls_conn *conn = lua->conns; conn; conn = conn->next)
-        if (conn->maker == lua->current && conn->wire.fd >= 0 && second->kept < LS_SECOND_KEEPS)
-            second->keep[second->kept++] = conn->wire.fd;
+    for (const struct ls_conn *conn = lua->conns; conn; conn = conn->next) {
+        if (conn->maker != lua->current || conn->wire.fd < 0)
+            continue;
+        if (second->kept == LS_SECOND_KEEPS)
+            luaL_error(L, "duplex: at most %d connections that the handler has made",
+                       LS_SECOND_KEEPS);
+        second->keep[second->kept++] = conn->wire.fd;
+    }
 }
 
-/* split(conn, reader): what await wants. In the second process it calls reader(conn), and does not return. All
- * that may fail is done before. */
-static int core_split(lua_State *L)
+/* A coroutine that calls the function at index 2 with what is at index 1, on top of the stack. */
+static lua_State *push_reader(lua_State *L)
 {
-    struct ls_conn *conn = ls_conn_check(L, 1);
-    struct ls_engine *e = ls_lua_of(L)->current;
-    lua_settop(L, 2);
-    if (!e || conn->e != e || conn->wire.fd < 0)
-        return luaL_error(L, "duplex: only for the client's own connection, while it is open");
-    if (conn->half != LS_HALF_NONE)
-        return luaL_error(L, "duplex: the connection has been split already");
     lua_State *co = lua_newthread(L);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 1);
     lua_xmove(L, co, 2);
-    struct ls_duplex *d = lua_newuserdatauv(L, sizeof *d, 0);
-    memset(d, 0, sizeof *d);
-    luaL_setmetatable(L, DUPLEX);
-    list_own(L, &d->second);
-    int is = e->driver->split ? e->driver->split(e->driver, e, &d->second) : -ENOSYS;
+    return co;
+}
+
+/* In both processes; what may fail in Lua has been done. */
+static int split(lua_State *L, struct ls_conn *conn, lua_State *co, struct ls_second *second)
+{
+    struct ls_engine *e = ls_lua_of(L)->current;
+    struct ls_duplex *d = calloc(1, sizeof *d);
+    int is = !d ? -ENOMEM : e->driver->split ? e->driver->split(e->driver, e, second) : -ENOSYS;
     if (is == 0)
-        be_reader(L, co, conn, d->second.news);
-    if (is < 0)
-        return split_failed(L, is);
-    d->open = true;
-    d->conn = conn;
+        be_reader(L, co, conn, second->news);
+    if (is < 0) {
+        free(d);
+        return is;
+    }
+    *d = (struct ls_duplex) { .second = *second, .conn = conn };
     conn->half = LS_HALF_WRITER;
     ((struct ls_call *)e->handler)->duplex = d;
-    return 1;
+    return is;
+}
+
+/* split(conn, reader): in the second process calls reader(conn), and does not return. In the first one a value
+ * that ends the second one when it is closed. */
+static int core_split(lua_State *L)
+{
+    struct ls_conn *conn = ls_conn_check(L, 1);
+    const struct ls_engine *e = ls_lua_current(L);
+    struct ls_second second = { .news = -1, .pidfd = -1 };
+    lua_settop(L, 2);
+    if (conn->e != e || conn->wire.fd < 0)
+        return luaL_error(L, "duplex: only for the client's own connection, while it is open");
+    if (conn->half != LS_HALF_NONE)
+        return luaL_error(L, "duplex: the connection has been split already");
+    list_own(L, &second);
+    lua_State *co = push_reader(L);
+    lua_newuserdatauv(L, 0, 0);
+    luaL_setmetatable(L, DUPLEX);
+    int is = split(L, conn, co, &second);
+    return is < 0 ? split_failed(L, is) : 1;
 }
 
 /* said_all(conn): the writer is done, and where that can be said, the client is told. */
@@ -183,16 +237,9 @@ static int core_said_all(lua_State *L)
 
 static int duplex_close(lua_State *L)
 {
-    struct ls_duplex *d = luaL_checkudata(L, 1, DUPLEX);
     struct ls_engine *e = ls_lua_of(L)->current;
-    if (!d->open || !e)
-        return 0;
-    d->open = false;
-    ((struct ls_call *)e->handler)->duplex = NULL;
-    e->driver->join(e->driver, &d->second,
-                    d->ended    ? LS_SECOND_DONE
-                    : d->failed ? LS_SECOND_DYING
-                                : LS_SECOND_KILL);
+    if (e)
+        ls_duplex_end(e->handler, e);
     return 0;
 }
 

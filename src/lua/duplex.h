@@ -21,6 +21,9 @@ void ls_duplex_listen(lua_State *L, struct ls_duplex *duplex);
 /* The reader has come to a good end: whoever has looked at what is there already is not to wait any more. */
 bool ls_duplex_has_ended(const struct ls_duplex *duplex);
 
+/* The handler is over: if there still is a second process, it is killed. */
+void ls_duplex_end(struct ls_call *call, struct ls_engine *e);
+
 /* ---- in the reader ---- */
 
 /* A frame that the writer is to send; lost when the writer does not keep up, unless it is a close. */

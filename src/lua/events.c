@@ -115,6 +115,8 @@ static int waited(lua_State *L, int status, lua_KContext what)
     if (client_has_left(e, &call->events))
         ls_engine_gone(e);
     ls_wait_check(L);
+    if (call->events.refused)
+        return luaL_error(L, "one of the connections is closed, or another handler waits for it");
     if (call->duplex)
         ls_duplex_listen(L, call->duplex);
     if (e->streaming && ls_site_stops(e->site) && !call->events.finishing)

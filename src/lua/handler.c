@@ -7,6 +7,7 @@
 #include "exchange/live.h"
 #include "lua/channels.h"
 #include "lua/conn.h"
+#include "lua/duplex.h"
 #include "lua/failure.h"
 #include "lua/interrupt.h"
 #include "lua/request.h"
@@ -181,6 +182,7 @@ static void over(struct ls_lua *lua, struct ls_engine *e)
         ls_request_end(call);
     ls_buffer_free(&call->problem.message);
     ls_buffer_free(&call->problem.detail);
+    ls_duplex_end(call, e);
     ls_conn_forget(call);
     ls_channels_forget(lua, e);
     call->beat = call->beat_at = 0;

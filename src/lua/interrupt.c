@@ -84,6 +84,15 @@ bool ls_interrupt_over(struct ls_lua *lua, lua_State *co)
     return was;
 }
 
+void ls_interrupt_forgive(struct ls_lua *lua)
+{
+    if (!lua->interrupted || lua->interrupted == LS_INTERRUPT_EXIT)
+        return;
+    lua->interrupted = 0;
+    if (lua->running)
+        lua_sethook(lua->running, NULL, 0, 0);
+}
+
 /* ---- loading ---- */
 
 enum { INSTRUCTIONS = 100000 }; /* between two looks at the clock */

@@ -21,6 +21,9 @@ void ls_interrupt_leave(struct ls_lua *lua, lua_State *before);
  * 0: all is loaded. */
 void ls_interrupt_loading(struct ls_lua *lua, uint64_t until);
 
+/* An interrupt for the time that was taken is taken back: it has come to a wait by now. */
+void ls_interrupt_forgive(struct ls_lua *lua);
+
 /* The handler is over. Was it interrupted? Clears that, and the hook of `co`. */
 bool ls_interrupt_over(struct ls_lua *lua, lua_State *co);
 

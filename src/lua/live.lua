@@ -17,7 +17,11 @@ function M.deadline(level, what, timeout, default)
   return core.now() + us
 end
 
-local STOPS = "the server stops"
+-- Why a wait has ended for good.
+local function stopped()
+  if core.stops() then return nil, "the server stops", "ESHUTDOWN" end
+  return nil, "the reader of this client has ended", "ESHUTDOWN"
+end
 
 -- What `try` has to say of self, as soon as it has: as few values as it takes, so that they can be handed on.
 function M.receive(try, self, due, what)
@@ -27,7 +31,7 @@ function M.receive(try, self, due, what)
     if done and extra ~= nil then return value, extra end
     if done then return value end
     local went = core.wait(due, self)
-    if went == nil then return nil, STOPS, "ESHUTDOWN" end
+    if went == nil then return stopped() end
     if went == false then return nil, "timed out", "ETIMEDOUT" end
   end
 end
@@ -55,7 +59,7 @@ local function write(self, text)
     if not from then return nil, message, code end
     if from > #text then return self end
     local went = core.wait_out(core.now() + core.send_timeout(), self)
-    if went == nil then return nil, STOPS, "ESHUTDOWN" end
+    if went == nil then return stopped() end
     if went == false then return nil, "timed out", "ETIMEDOUT" end
   end
 end

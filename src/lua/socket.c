@@ -92,11 +92,11 @@ static void take_ping(struct ls_socket *s, struct ls_slice payload)
 void ls_socket_relayed(struct ls_conn *conn, int opcode, struct ls_slice payload)
 {
     struct ls_socket *s = (struct ls_socket *)conn;
-    if (opcode == 0)
+    if (opcode == LS_RELAY_END)
         s->deaf = true;
     else if (opcode == LS_WS_PONG)
         take_ping(s, payload);
-    else if (!s->said_close)
+    else if (opcode != LS_RELAY_NOTHING && !s->said_close)
         ls_socket_put(s, (enum ls_ws_opcode)opcode, payload);
     s->said_close |= opcode == LS_WS_CLOSE;
     ls_socket_flush(s);

@@ -19,7 +19,9 @@ enum {
 
 static struct ls_socket *check(lua_State *L)
 {
-    return luaL_checkudata(L, 1, LS_SOCKET);
+    struct ls_socket *s = luaL_checkudata(L, 1, LS_SOCKET);
+    ls_conn_check_owner(L, &s->conn);
+    return s;
 }
 
 static int give_message(lua_State *L, struct ls_socket *s, const struct ls_ws_event *event)
@@ -230,7 +232,7 @@ static void free_socket(struct ls_socket *s)
 
 static int socket_collect(lua_State *L)
 {
-    free_socket(check(L));
+    free_socket(luaL_checkudata(L, 1, LS_SOCKET));
     return 0;
 }
 

@@ -32,7 +32,7 @@ ws.events = live.events
 local function settle(self, written)
   while written == false do
     local went = core.wait_out(core.now() + core.send_timeout(), self)
-    if not went then fail(1, went == nil and live.STOPS or "the client does not read") end
+    if not went then fail(1, "the client does not read") end
     written = core.ws_flush(self)
   end
   if written == nil then return nil, "closed" end

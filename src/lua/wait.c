@@ -1,6 +1,7 @@
 #include "lua/wait.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "lua/handler.h"
 #include "lua/interrupt.h"
@@ -24,7 +25,11 @@ int ls_wait(lua_State *L, lua_KContext ctx, lua_KFunction k)
         call->waits = true;
         return lua_yieldk(L, 0, ctx, k);
     }
+    if (e->streaming)
+        ls_interrupt_forgive(lua); /* it has come to a wait, if late */
     int err = e->driver->block(e->driver, e, &e->need);
+    if (err < 0 && err != -EINTR && e->need.kind == LS_NEED_EVENTS)
+        return luaL_error(L, "cannot wait: %s", strerror(-err));
     if (err < 0 && err != -EINTR)
         ls_engine_gone(e);
     ls_engine_enter_handler(e);

@@ -22,28 +22,48 @@ static bool is_open(int fd)
     return ls_sys_fcntl(fd, F_GETFD, 0) >= 0;
 }
 
-/* The greatest number among the names of `len` bytes of entries, other than `but`; or `highest`. */
-static int highest_in(const char *entries, size_t len, int but, int highest)
+/* Calls `each` for the descriptors among `len` bytes of entries, other than `but`. */
+static int each_in(const char *entries, size_t len, int but, int (*each)(void *ctx, int fd),
+                   void *ctx)
 {
-    for (size_t at = 0; at < len;) {
+    int err = 0;
+    for (size_t at = 0; at < len && err == 0;) {
         const struct directory_entry *entry = (const void *)(entries + at);
         uint64_t fd;
-        if (ls_slice_to_u64(ls_slice_of(entry->name), &fd) == 0 && (int)fd != but &&
-            (int)fd > highest)
-            highest = (int)fd;
+        if (ls_slice_to_u64(ls_slice_of(entry->name), &fd) == 0 && (int)fd != but)
+            err = each(ctx, (int)fd);
         at += entry->size;
     }
-    return highest;
+    return err;
 }
 
-static int highest_listed(int directory)
+static int each_listed(int directory, int (*each)(void *ctx, int fd), void *ctx)
 {
     _Alignas(struct directory_entry) char entries[4096];
-    int highest = -EBADF;
     long got;
-    while ((got = ls_sys_getdents64(directory, entries, sizeof entries)) > 0)
-        highest = highest_in(entries, (size_t)got, directory, highest);
-    return got < 0 ? (int)got : highest;
+    int err = 0;
+    while (err == 0 && (got = ls_sys_getdents64(directory, entries, sizeof entries)) != 0)
+        err = got < 0 ? (int)got : each_in(entries, (size_t)got, directory, each, ctx);
+    return err;
+}
+
+/* 0, or the first -errno of `each`. Where /proc is not mounted: -ENOENT. */
+static int each_open(int (*each)(void *ctx, int fd), void *ctx)
+{
+    const struct ls_open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+    int directory = ls_sys_openat2(AT_FDCWD, "/proc/self/fd", &how, sizeof how);
+    if (directory < 0)
+        return directory;
+    int err = each_listed(directory, each, ctx);
+    ls_sys_close(directory);
+    return err;
+}
+
+static int take_highest(void *ctx, int fd)
+{
+    int *highest = ctx;
+    *highest = fd > *highest ? fd : *highest;
+    return 0;
 }
 
 static int highest_asked(void)
@@ -59,15 +79,15 @@ static int highest_asked(void)
     return fd >= 0 ? fd : -EBADF;
 }
 
+static bool cannot_list(int err)
+{
+    return err == -ENOENT || err == -ENOTDIR || err == -EACCES;
+}
+
 int ls_fds_highest(void)
 {
-    const struct ls_open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
-    int directory = ls_sys_openat2(AT_FDCWD, "/proc/self/fd", &how, sizeof how);
-    if (directory < 0)
-        return highest_asked();
-    int highest = highest_listed(directory);
-    ls_sys_close(directory);
-    return highest;
+    int highest = -EBADF, err = each_open(take_highest, &highest);
+    return cannot_list(err) ? highest_asked() : err < 0 ? err : highest;
 }
 
 int ls_fds_move(int fd, int lowest)
@@ -84,6 +104,12 @@ int ls_fds_raise(int *fd, int lowest)
     if (raised >= 0)
         *fd = raised;
     return raised >= 0 || *fd < 0 ? 0 : raised;
+}
+
+int ls_fds_placeholder(void)
+{
+    const struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC };
+    return ls_sys_openat2(AT_FDCWD, "/dev/null", &how, sizeof how);
 }
 
 int ls_fds_make_ring(struct ls_fds *fds, int placeholder)
@@ -158,27 +184,48 @@ void ls_fds_note(struct ls_fds *fds)
         fds->noted[fd] = is_open(fd);
 }
 
-static bool stays(const struct ls_fds *fds, int fd, const int *others, size_t count)
+struct leaving {
+    const struct ls_fds *fds;
+    const int *others;
+    size_t count;
+    int placeholder;
+};
+
+static bool stays(const struct leaving *l, int fd)
 {
-    for (size_t i = 0; i < count; i++)
-        if (others[i] == fd)
+    for (size_t i = 0; i < l->count; i++)
+        if (l->others[i] == fd)
             return true;
-    return fd < LS_FDS_NOTED ? fds->noted[fd] : fd < fds->shared_end;
+    return fd == l->placeholder ||
+           (fd < LS_FDS_NOTED ? l->fds->noted[fd] : fd < l->fds->shared_end);
 }
 
-void ls_fds_leave_but(const struct ls_fds *fds, const int *others, size_t count)
+static int replace(void *ctx, int fd)
 {
-    int end = fds->shared_end, from = 0;
-    for (size_t i = 0; i < count; i++)
-        end = others[i] >= end ? others[i] + 1 : end;
-    for (int fd = 0; fd < end; fd++) {
-        if (!stays(fds, fd, others, count))
-            continue;
-        if (fd > from)
-            ls_sys_close_range((unsigned)from, (unsigned)fd - 1, 0);
-        from = fd + 1;
-    }
-    ls_sys_close_range((unsigned)from, ~0U, 0);
+    const struct leaving *l = ctx;
+    int err = stays(l, fd) ? 0 : ls_sys_dup3(l->placeholder, fd, O_CLOEXEC);
+    return err < 0 ? err : 0;
+}
+
+static int replace_all(struct leaving *l)
+{
+    int highest = ls_fds_highest(), err = each_open(replace, l);
+    if (!cannot_list(err))
+        return err;
+    err = highest < 0 ? highest : 0;
+    for (int fd = 0; fd <= highest && err == 0; fd++)
+        err = is_open(fd) ? replace(l, fd) : 0;
+    return err;
+}
+
+int ls_fds_leave_but(const struct ls_fds *fds, const int *others, size_t count)
+{
+    struct leaving l = { fds, others, count, ls_fds_placeholder() };
+    if (l.placeholder < 0)
+        return l.placeholder;
+    int err = replace_all(&l);
+    ls_sys_close(l.placeholder);
+    return err;
 }
 
 /* The first call copies only what lies below the part it closes: that is the whole point, and why

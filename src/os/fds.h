@@ -40,6 +40,9 @@ int ls_fds_move(int fd, int lowest);
 /* The same for *fd, unless it is that high already, or < 0. 0 or -errno. */
 int ls_fds_raise(int *fd, int lowest);
 
+/* A descriptor that is of no use to anybody, or -errno. */
+int ls_fds_placeholder(void);
+
 /* Fills the ring, directly above the highest open descriptor, with duplicates of `placeholder`,
  * which must be of no use to a child; they are close-on-exec. Sets fds->ring. 0, or -errno with
  * nothing left open (-EBADF also when the ring would pass the descriptor limit). */
@@ -61,9 +64,10 @@ void ls_fds_make_room(struct ls_fds *fds);
 int ls_fds_leave(const struct ls_fds *fds);
 
 /* A worker that goes on forking: what is open now and is shared (below LS_FDS_NOTED, or it counts as such); and,
- * in its child: closes all but that, and `count` others. */
+ * in its child: in the place of all but that, and `count` others, stands /dev/null, so that nobody who still knows
+ * such a number (a FILE) can meet what is opened later. 0 or -errno. */
 void ls_fds_note(struct ls_fds *fds);
-void ls_fds_leave_but(const struct ls_fds *fds, const int *others, size_t count);
+int ls_fds_leave_but(const struct ls_fds *fds, const int *others, size_t count);
 
 /* Worker, its first act: leaves it with the shared descriptors and its own ring entry.
  * The descriptor of its client, or -errno (then nothing was closed: only exit_group is safe). */

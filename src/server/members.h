@@ -18,6 +18,7 @@ struct ls_member {
     bool queued;      /* to be served again soon */
     bool idle;        /* see ls_poolhouse_set_idle */
     bool said_all;    /* SHUT_WR is done */
+    bool split;       /* it has, or had, a second process, which may hold the socket */
     struct ls_seat *seat; /* NULL: it waits between two requests, and needs none */
     uint32_t service;     /* it came to: see struct ls_listener */
     uint64_t number, seq; /* of the client, and of its last request */

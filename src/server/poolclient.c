@@ -212,7 +212,8 @@ static struct ls_seat *take_seat(struct ls_poolworker *w, uint32_t index)
     seat->member = index;
     seat->deadline = 0;
     seat->sending = (struct ls_sending) { 0 };
-    seat->rung = seat->watching = false;
+    seat->rung = false;
+    seat->watching = 0;
     m->seat = seat;
     if (m->service > 0)
         open_raw(w, seat, m->service);
@@ -237,6 +238,8 @@ void ls_poolclient_close(struct ls_poolworker *w, uint32_t index)
         ls_net_cut(m->fd);
     if (m->seat)
         leave_seat(w, m);
+    if (m->split) /* another process may still hold it */
+        ls_sys_epoll_ctl(w->server->epoll, EPOLL_CTL_DEL, m->fd, NULL);
     ls_sys_close(m->fd); /* and with that it is out of the epoll set */
     ls_poolhouse_left(w, index);
 }
@@ -386,18 +389,22 @@ static int split(struct ls_driver *d, struct ls_engine *e, struct ls_second *sec
 {
     struct ls_poolworker *w = (struct ls_poolworker *)d;
     int client = socket_of(d, e), is = ls_side_split(w->server, e, &w->self, second);
+    if (is > 0)
+        ls_poolclient_member(w, seat_of(e))->split = true;
     if (is != 0)
         return is;
     second->keep[second->kept++] = client;
     second->keep[second->kept++] = second->news;
-    ls_fds_leave_but(&w->server->fds, second->keep, second->kept);
+    if (ls_fds_leave_but(&w->server->fds, second->keep, second->kept) < 0)
+        ls_sys_exit_group(LUASERVE_OS); /* nobody's connection is to be in another one's hands */
     w->self.bell.fd = -1;
     return 0;
 }
 
 static void join(struct ls_driver *d, const struct ls_second *second, enum ls_second_end end)
 {
-    ls_side_join(((struct ls_poolworker *)d)->server, second, end);
+    const struct ls_poolworker *w = (struct ls_poolworker *)d;
+    ls_side_join(w->server, &w->self, second, end);
 }
 
 struct ls_driver ls_poolclient_driver(void)

@@ -61,31 +61,38 @@ bool ls_poolevents_ready(struct ls_poolworker *w, struct ls_seat *seat)
     return found;
 }
 
+static bool is_watched(const struct ls_seat *seat, uint32_t index)
+{
+    return seat->watching >> index & 1;
+}
+
+/* Told of once, so it has to be said again. Where somebody else waits for that one already, nobody would be
+ * told: then the handler is. */
 void ls_poolevents_watch(struct ls_poolworker *w, struct ls_seat *seat)
 {
     const struct ls_member *m = ls_poolclient_member(w, seat);
-    const struct ls_events *events = seat->need.events;
-    if (seat->need.kind != LS_NEED_EVENTS || seat->watching)
-        return;
-    for (uint32_t i = 0; i < events->count; i++) {
+    struct ls_events *events = seat->need.events;
+    for (uint32_t i = 0; seat->need.kind == LS_NEED_EVENTS && i < events->count; i++) {
         struct epoll_event e = { .events = (uint32_t)events->all[i].events | EPOLLONESHOT,
                                  .data.u64 = (uint64_t)seat->member << 32 | LS_ABOUT_SOCKET };
         if (events->all[i].fd == m->fd)
             continue;
-        ls_sys_epoll_ctl(w->server->epoll, EPOLL_CTL_ADD, events->all[i].fd, &e);
-        seat->watching = true;
+        int how = is_watched(seat, i) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+        if (ls_sys_epoll_ctl(w->server->epoll, how, events->all[i].fd, &e) == 0) {
+            seat->watching |= 1u << i;
+        } else {
+            events->refused = seat->rung = true;
+            ls_members_enqueue(&w->members, seat->member);
+        }
     }
 }
 
 void ls_poolevents_end(struct ls_poolworker *w, struct ls_seat *seat)
 {
-    const struct ls_member *m = ls_poolclient_member(w, seat);
-    if (!seat->watching)
-        return;
-    seat->watching = false;
-    for (uint32_t i = 0; i < seat->need.events->count; i++)
-        if (seat->need.events->all[i].fd != m->fd)
+    for (uint32_t i = 0; seat->watching && i < seat->need.events->count; i++)
+        if (is_watched(seat, i))
             ls_sys_epoll_ctl(w->server->epoll, EPOLL_CTL_DEL, seat->need.events->all[i].fd, NULL);
+    seat->watching = 0;
 }
 
 void ls_poolevents_stir(struct ls_poolworker *w)

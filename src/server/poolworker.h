@@ -18,7 +18,7 @@ struct ls_seat {
     uint32_t member;
     uint64_t deadline; /* µs: of its phase; 0: none */
     bool rung;         /* one of the events that its handler waits for has happened */
-    bool watching;     /* other sockets than the client's are in the epoll set for it */
+    uint32_t watching; /* a bit for each of its events that is in the epoll set for it */
     struct ls_sending sending;
     struct ls_seat *next; /* that is free */
 };

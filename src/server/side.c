@@ -68,8 +68,10 @@ static const struct ls_driver driver = {
 };
 
 /* The process's slot is its own from here on, as are its bell, its subscriptions and its last words. */
-static struct ls_side *become(struct luaserve *s, uint32_t place, int fd)
+static struct ls_side *become(struct luaserve *s, uint32_t place, uint64_t ticket, int fd)
 {
+    if (!ls_sides_is_reserved(&s->shared->sides, place, ticket)) /* the slot is not ours */
+        ls_sys_exit_group(LUASERVE_OS);
     struct ls_worker *worker = &s->now->worker;
     struct ls_slot *slot = &s->shared->slots[s->shared->sides.first + place];
     struct ls_side *side = &s->now->side;
@@ -107,7 +109,7 @@ static _Noreturn void run_schedule(struct luaserve *s, const struct ls_schedule 
         ls_sys_exit_group(LUASERVE_OS);
     ls_confine(s->now, s->now->worker.self.supervisor,
                (uint64_t)s->fds.shared_end + c->limits.descriptors);
-    struct ls_side *side = become(s, place, -1);
+    struct ls_side *side = become(s, place, ticket, -1);
     e->driver = &side->driver;
     ls_engine_open(e, RUNS_FROM + (uint64_t)(schedule - s->now->schedules.all), run - 1, &nobody);
     ls_live_schedule(e, schedule->handler, &schedule->own);
@@ -145,7 +147,7 @@ static int become_second(struct luaserve *s, struct ls_engine *e, const struct l
     ls_sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (ls_sys_getppid() != s->now->worker.self.supervisor)
         ls_sys_exit_group(LUASERVE_OS);
-    struct ls_side *side = become(s, second->place, fd);
+    struct ls_side *side = become(s, second->place, second->ticket, fd);
     e->driver = &side->driver;
     if (e->live == LS_LIVE_RAW)
         describe(side, e, "tcp", ls_slice_of(e->peer.ip));
@@ -190,23 +192,24 @@ int ls_side_split(struct luaserve *s, struct ls_engine *e, const struct ls_self 
 }
 
 /* Whoever reaps is to find that it died first, and not that we did: it is a matter of microseconds. */
-static void await_death(int pidfd)
+static bool dies(int pidfd)
 {
-    const struct timespec most = { .tv_sec = 1 };
+    const struct timespec most = { .tv_nsec = 100000000 };
     struct pollfd dead = { .fd = pidfd, .events = POLLIN };
-    ls_sys_ppoll(&dead, 1, &most, NULL);
+    return ls_sys_ppoll(&dead, 1, &most, NULL) > 0;
 }
 
-void ls_side_join(struct luaserve *s, const struct ls_second *second, enum ls_second_end end)
+void ls_side_join(struct luaserve *s, const struct ls_self *owner, const struct ls_second *second,
+                  enum ls_second_end end)
 {
     struct ls_sides *sides = &s->shared->sides;
     ls_sides_cancel(sides, second->place, second->ticket);
-    if (end == LS_SECOND_DYING)
-        await_death(second->pidfd);
-    if (end == LS_SECOND_KILL) {
+    bool kills = end == LS_SECOND_KILL || (end == LS_SECOND_DYING && !dies(second->pidfd));
+    if (kills || end == LS_SECOND_DONE)
         ls_sides_dismiss(sides, second->place, second->ticket);
+    if (kills)
         ls_sys_pidfd_send_signal(second->pidfd, SIGKILL, NULL, 0);
-    }
+    atomic_store(&owner->slot->left, 0);
     ls_sys_close(second->pidfd);
     ls_sys_close(second->news);
 }

@@ -18,7 +18,9 @@ struct ls_side {
  * both, as ls_driver.split does. */
 int ls_side_split(struct luaserve *s, struct ls_engine *e, const struct ls_self *owner,
                   struct ls_second *second);
-void ls_side_join(struct luaserve *s, const struct ls_second *second, enum ls_second_end end);
+/* There too: what has become of it. */
+void ls_side_join(struct luaserve *s, const struct ls_self *owner, const struct ls_second *second,
+                  enum ls_second_end end);
 
 /* In the supervisor: forks a process that runs the schedule once, for the `run`th time. Its pid, and what
  * its place (sides.h) is called; or -errno. */

@@ -4,7 +4,12 @@
 
 #include "os/sys.h"
 
-enum state { FREE, RESERVED, LIVES, ENDS };
+enum state {
+    FREE,
+    RESERVED,
+    LIVES,
+    ENDS /* it lives, and its end has been asked for: nobody is to wonder */
+};
 
 /* From the lowest bit on: state, owner, pid (PID_MAX_LIMIT is 2^22), ticket. */
 enum { STATE_BITS = 2, OWNER_BITS = 22, PID_BITS = 22 };
@@ -61,6 +66,11 @@ int64_t ls_sides_reserve(struct ls_sides *s, uint32_t owner, struct ls_side *sid
     return -EAGAIN;
 }
 
+bool ls_sides_is_reserved(const struct ls_sides *s, uint32_t index, uint64_t ticket)
+{
+    return atomic_load(&s->all[index].word) == ticket;
+}
+
 bool ls_sides_enter(struct ls_sides *s, uint32_t index, uint64_t ticket)
 {
     uint64_t pid = (uint64_t)ls_sys_getpid();
@@ -113,7 +123,12 @@ bool ls_sides_leave(struct ls_sides *s, uint32_t index)
 int ls_sides_pid(const struct ls_sides *s, uint32_t index)
 {
     uint64_t word = atomic_load(&s->all[index].word);
-    return state_of(word) == LIVES ? pid_of(word) : 0;
+    return state_of(word) >= LIVES ? pid_of(word) : 0;
+}
+
+bool ls_sides_is_wanted(const struct ls_sides *s, uint32_t index)
+{
+    return state_of(atomic_load(&s->all[index].word)) == LIVES;
 }
 
 uint32_t ls_sides_owner(const struct ls_sides *s, uint32_t index)
@@ -126,8 +141,8 @@ static void orphan(struct ls_sides *s, uint32_t index, uint64_t word, bool (*kil
     if (state_of(word) == RESERVED)
         ls_sides_cancel(s, index, word);
     word = atomic_load(&s->all[index].word); /* it may just have come */
-    if (state_of(word) == LIVES && kill(pid_of(word)))
-        move(&s->all[index], word, in_state(word, ENDS));
+    if (state_of(word) >= LIVES && kill(pid_of(word)))
+        move(&s->all[index], word, in_state(word, ENDS)); /* which it may be already */
 }
 
 void ls_sides_orphan(struct ls_sides *s, uint32_t owner, bool (*kill)(int pid))

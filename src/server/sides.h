@@ -34,7 +34,10 @@ struct ls_sides {
 int64_t ls_sides_reserve(struct ls_sides *s, uint32_t owner, struct ls_side *side,
                          uint64_t *ticket);
 
-/* In the child, when it can be interrupted and woken. False: nobody wants it any more. */
+/* In the child, before it touches what goes with the place: may it still come? */
+bool ls_sides_is_reserved(const struct ls_sides *s, uint32_t index, uint64_t ticket);
+
+/* The same, when it can be interrupted and woken. False: nobody wants it any more. */
 bool ls_sides_enter(struct ls_sides *s, uint32_t index, uint64_t ticket);
 
 /* The owner: there is no child, or it has died before it entered. */
@@ -58,8 +61,9 @@ bool ls_sides_leave(struct ls_sides *s, uint32_t index);
  * one was dead already. */
 void ls_sides_orphan(struct ls_sides *s, uint32_t owner, bool (*kill)(int pid));
 
-/* The pid of who lives there, and is not about to end; 0: nobody. */
-int ls_sides_pid(const struct ls_sides *s, uint32_t index);
+int ls_sides_pid(const struct ls_sides *s, uint32_t index); /* of who lives there; 0: nobody */
+bool ls_sides_is_wanted(const struct ls_sides *s,
+                        uint32_t index); /* nobody has asked for its end */
 uint32_t ls_sides_owner(const struct ls_sides *s, uint32_t index);
 
 #endif

@@ -149,12 +149,6 @@ void ls_supervisor_hide(const struct luaserve *s)
         ls_sys_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-static int open_placeholder(void)
-{
-    struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC };
-    return ls_sys_openat2(AT_FDCWD, "/dev/null", &how, sizeof how);
-}
-
 /* The descriptor from which on there is nothing but listeners, or, where other things stand
  * among them, the first one above all that is open. */
 static int first_of_ours(const struct luaserve *s)
@@ -176,7 +170,7 @@ static int lay_out(struct luaserve *s, uint64_t mask)
         err + LS_FDS_ROOM + 2 * (int)s->now->mounts.count; /* a reload opens them anew */
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
     s->signals = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    s->placeholder = open_placeholder();
+    s->placeholder = ls_fds_placeholder();
     for (size_t i = 0; i < s->listeners.count && err >= 0; i++)
         err = ls_fds_raise(&s->listeners.all[i].fd, s->fds.shared_end);
     int *own[] = { &s->epoll, &s->signals, &s->placeholder };

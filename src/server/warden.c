@@ -89,16 +89,24 @@ uint64_t ls_warden_look(struct luaserve *s, uint64_t now)
 
 /* ---- the end ---- */
 
-/* The first process of that client may be at something that is not ours to wake: then its time is short. */
-static void hurry(struct luaserve *s, uint32_t owner)
+/* The first process of that client, if it has not noticed, may be at something that is not ours to wake: then
+ * its time is short. The slot may be another client's by now. */
+static void hurry(struct luaserve *s, uint32_t place)
 {
+    uint32_t owner = ls_sides_owner(sides(s), place);
     if (owner == 0 || owner > sides(s)->first || s->mode != &ls_mode_fork)
         return;
     struct ls_slot *slot = &s->shared->slots[owner - 1];
+    if (slot->client != slot_of(s, place)->client || !ls_sides_is_wanted(sides(s), place))
+        return;
     uint64_t deadline = atomic_load(&slot->deadline), until = ls_clock_us() + LEFT_GRACE;
     atomic_store(&slot->left, 1);
-    if (deadline > until) /* and if it has set another one meanwhile, it is awake */
+    if (deadline > until)
         atomic_compare_exchange_strong(&slot->deadline, &deadline, until);
+    if (!ls_sides_is_wanted(sides(s), place)) { /* it has just noticed */
+        atomic_store(&slot->left, 0);
+        atomic_compare_exchange_strong(&slot->deadline, &until, deadline);
+    }
     s->look_at = 0;
 }
 
@@ -109,10 +117,10 @@ bool ls_warden_ended(struct luaserve *s, int pid, const struct ls_death *death)
         return false;
     uint32_t place = (uint32_t)found, number = sides(s)->first + place + 1;
     struct ls_ward *ward = &s->warden.all[place];
-    bool alive = ls_sides_pid(sides(s), place) > 0;
-    if (alive && (death->status != 0 || ward->why))
+    bool wanted = ls_sides_is_wanted(sides(s), place);
+    if (wanted && (death->status != 0 || ward->why))
         ls_death_log_side(s, slot_of(s, place), pid, ward->why, death);
-    hurry(s, ls_sides_owner(sides(s), place));
+    hurry(s, place);
     ls_commons_recover(&s->shared->commons, number); /* before another one has the number */
     *ward = (struct ls_ward) { .why = NULL };
     ls_sides_leave(sides(s), place);

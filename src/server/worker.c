@@ -161,7 +161,8 @@ static int split(struct ls_driver *d, struct ls_engine *e, struct ls_second *sec
 
 static void join(struct ls_driver *d, const struct ls_second *second, enum ls_second_end end)
 {
-    ls_side_join(((struct ls_worker *)d)->server, second, end);
+    const struct ls_worker *w = (struct ls_worker *)d;
+    ls_side_join(w->server, &w->self, second, end);
 }
 
 /* ---- life ---- */
