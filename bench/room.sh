@@ -11,7 +11,7 @@
 set -euo pipefail
 
 speakers=${SPEAKERS:-4}
-slack=10 # percent by which the last third may end above the first one: heaps are swept at their own pace
+slack=10 # percent by which the last third may end above the second one: heaps are swept at their own pace
 descriptors=$(ulimit -Hn)
 
 # shellcheck source=bench/servers.sh
@@ -80,7 +80,7 @@ third() {
   go
 }
 
-is_bounded() { ((after[3] * 100 <= after[1] * (100 + slack))); }
+is_bounded() { ((after[3] * 100 <= after[2] * (100 + slack))); } # the first third is for growing up
 
 # Whoever serves as root is told so at the start, and that is all.
 is_quiet() {

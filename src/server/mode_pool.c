@@ -256,10 +256,11 @@ static void renew(struct luaserve *s, const struct ls_listeners *listeners)
     s->pool.restart_at = 0;
 }
 
-/* Each by its own bell, which wakes also those that a handler keeps waiting, and those of generations that
- * have another common one. */
+/* By the bell that they have in common, and each by its own, which wakes also those that a handler keeps
+ * waiting, and those of generations that have another common one. */
 static void ring_all(struct luaserve *s)
 {
+    ls_pool_ring(s->pool.bell);
     for (int i = 0; i < LS_POOL_PLACES; i++)
         if (s->pool.places[i].pid > 0)
             ls_bell_ring(s->pool.places[i].pid);
