@@ -90,7 +90,20 @@ end)
 app:tcp("127.0.0.1:0", function(conn) -- 3
   if conn:read("line") == "wrong" then conn:duplex(print) else conn:duplex(print, print) end
 end)
-app:tcp("127.0.0.1:0", function(conn) -- 4: a writer that is caught at its end
+app:tcp("127.0.0.1:0", function(conn) -- 4: answers when it has heard all
+  local text = conn:read("all")
+  app.sleep("200ms")
+  conn:write("got ", #text)
+end)
+app:get("/back", function(req) app.shared("back"):set("port", tonumber(req.query.port)) return "set" end)
+app:tcp("127.0.0.1:0", function(conn) -- 5: a proxy for it
+  local back <close> = assert(app.connect("127.0.0.1", app.shared("back"):get("port")))
+  conn:duplex(function(c)
+    for line in c:lines() do back:write(line, "\n") end
+    back:shutdown("write")
+  end, function(c) c:write(back:read("all")) end)
+end)
+app:tcp("127.0.0.1:0", function(conn) -- 6: a writer that is caught at its end
   local room = app.channel("caught"):subscribe()
   pcall(conn.duplex, conn, function(c)
     app.channel("caught"):publish(pid())
@@ -100,7 +113,7 @@ app:tcp("127.0.0.1:0", function(conn) -- 4: a writer that is caught at its end
     while true do end
   end)
 end)
-app:tcp("127.0.0.1:0", function(conn) -- 5: what comes after it
+app:tcp("127.0.0.1:0", function(conn) -- 7: what comes after it
   conn:duplex(function(c) c:read("line") end, function(c) c:write("go on\n") end)
   os.execute("sleep 3.5")
   app.log.info("after duplex")
@@ -276,9 +289,18 @@ describe("duplex", function()
     assert.equal(tostring(total), server:get("/sum").body)
   end)
 
+  it("waits for the other side of a proxy when the client has said its last", function()
+    assert.equal("set", server:get("/back?port=" .. ports[4]).body)
+    local conn = dial(5)
+    conn:send("hello\nyou\n")
+    conn:shutdown "send"
+    assert.equal("got 10", conn:receive "*a")
+    conn:close()
+  end)
+
   it("leaves no reader behind a writer that was caught when its time was up", function()
     for _ = 1, 2 do -- the second one finds what the first one left
-      local conn = dial(4)
+      local conn = dial(6)
       local reader = tonumber(conn:receive "*l")
       conn:receive "*a"
       assert.truthy(gone(reader))
@@ -290,7 +312,7 @@ describe("duplex", function()
   end)
 
   it("takes no time from what comes after it", function()
-    local conn = dial(5)
+    local conn = dial(7)
     assert.equal("go on", conn:receive "*l")
     conn:send "x\n"
     assert.truthy(server:log("after duplex"))

@@ -41,6 +41,14 @@ app:tcp("127.0.0.1:0", { cpu = "1m" }, function(conn) -- 6: reads whatever comes
     if count == 10000 then app.log.info("flooded") end
   end
 end)
+app:tcp("127.0.0.1:0", { live_timeout = "200ms" }, function(conn) -- 7: only waits
+  local left <close> = setmetatable({}, { __close = function() app.log.info("the one that only waits has ended") end })
+  conn:write("waiting\n")
+  for message in app.channel("never"):subscribe():messages() do conn:write(message) end
+end)
+app:tcp("127.0.0.1:0", function(conn) -- 8
+  conn:write(tostring(select(2, pcall(conn.write, "x"))), "|", select(3, conn:read("line")))
+end)
 app:get("/connect", function(req)
   local conn, message, code = app.connect(req.query.host, tonumber(req.query.port),
     { local_port = tonumber(req.query.from), timeout = "2s" })
@@ -90,7 +98,7 @@ describe("raw TCP services", function()
   end)
 
   it("are named with their real ports in the first line", function()
-    assert.equal(6, #ports)
+    assert.equal(8, #ports)
   end)
 
   it("tell who has connected, to the handler and in the log", function()
@@ -213,6 +221,18 @@ describe("raw TCP services", function()
     client:close()
     os.execute("kill " .. pid)
     pipe:close()
+  end)
+
+  it("do not wait for ever for a channel when the client has said its last", function()
+    local conn = connect(7)
+    assert.equal("waiting", conn:receive "*l")
+    conn:close()
+    assert.truthy(server:log "the one that only waits has ended")
+  end)
+
+  it("tell of a call with a dot, and of a line without end", function()
+    local answer = talk(8, ("x"):rep(2 << 20))
+    assert.truthy(answer:find("call conn:write(...) with a colon|EMSGSIZE", 1, true), answer)
   end)
 
   it("finish what they write when the server stops", function()

@@ -20,6 +20,7 @@ live.tries[subscription] = try
 subscription.events = live.events
 
 local function receive(self, timeout)
+  check.colon(self, "subscription:receive")
   return live.receive(core.try_message, self, live.deadline(2, "subscription:receive", timeout, 0))
 end
 
@@ -29,5 +30,6 @@ subscription.receive = receive
 
 --- for message, missed in room:messages() do … end
 function subscription.messages(self)
+  check.colon(self, "subscription:messages")
   return function() return receive(self) end
 end

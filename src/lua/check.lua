@@ -12,6 +12,11 @@ function M.fail(level, format, ...)
   error(string.format(format, ...), level + 2)
 end
 
+--- Raises when the user has called a method with a dot.
+function M.colon(self, name)
+  if type(self) ~= "userdata" then M.fail(2, "call %s(...) with a colon", name) end
+end
+
 --- How a value is called in a message: "nothing", 12, "text", a table …
 function M.described(value)
   if type(value) == "string" then return string.format("%q", value) end

@@ -216,6 +216,16 @@ static enum wanted read_wanted(lua_State *L, size_t *count)
     return WANT_COUNT;
 }
 
+/* True, nil, message, code: it is the client's fault, and none of the handler's. */
+static int too_long(lua_State *L)
+{
+    lua_pushboolean(L, 1);
+    luaL_pushfail(L);
+    lua_pushfstring(L, "a line of more than %d bytes", LINE_MOST);
+    lua_pushliteral(L, "EMSGSIZE");
+    return 4;
+}
+
 /* Is what is wanted there? Then the number of results; 0: not yet. */
 static int give_wanted(lua_State *L, struct ls_conn *conn, enum wanted wanted, size_t count)
 {
@@ -228,7 +238,7 @@ static int give_wanted(lua_State *L, struct ls_conn *conn, enum wanted wanted, s
         return 0;
     int64_t line = line_in(there);
     if (line < 0 && there.len > LINE_MOST)
-        luaL_error(L, "a line of more than %d bytes", LINE_MOST);
+        return too_long(L);
     if (line < 0)
         return 0;
     bool cr = line > 0 && there.at[line - 1] == '\r';

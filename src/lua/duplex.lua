@@ -7,6 +7,7 @@ local fail, described = check.fail, check.described
 --- can only be written to; back when both have ended. Once the reader has, what the writer waits for ends with
 --- nil. When one of them fails the connection ends.
 local function duplex(self, reader, writer)
+  check.colon(self, "duplex")
   local wrong = reader
   if type(reader) == "function" then wrong = writer end
   if type(wrong) ~= "function" then

@@ -19,11 +19,17 @@ static void add(lua_State *L, struct ls_events *events, int fd, int what)
     ls_events_add(events, fd, what);
 }
 
-/* Half of a connection that is left may be all that a raw client wants; others that get an answer without end
- * have gone. */
-static int leaving(const struct ls_engine *e)
+/* Half of a connection that is left may be all that a raw client wants: for a while, after which it is taken for
+ * one that has gone. Others that get an answer without end have gone at once. */
+static int leaving(const struct ls_call *call)
 {
-    return e->live == LS_LIVE_RAW ? 0 : POLLRDHUP;
+    return call->left_at > 0 ? 0 : POLLRDHUP;
+}
+
+static uint64_t leaves_at(const struct ls_engine *e)
+{
+    const struct ls_call *call = e->handler;
+    return call->left_at > 0 ? call->left_at + e->limits.live_timeout : 0;
 }
 
 /* In the writer of a duplex somebody else reads, and looks at the clock. */
@@ -52,7 +58,7 @@ static void add_sources(lua_State *L, struct ls_events *events, const struct ls_
     if (call->duplex)
         ls_duplex_add(call->duplex, events);
     else if (!client && e->streaming && !e->eof)
-        ls_events_add(events, e->driver->socket(e->driver, (struct ls_engine *)e), leaving(e));
+        ls_events_add(events, e->driver->socket(e->driver, (struct ls_engine *)e), leaving(call));
 }
 
 /* ---- heartbeats ---- */
@@ -86,12 +92,18 @@ static int beat(lua_State *L, lua_KContext what)
 /* ---- waiting ---- */
 
 /* The implicit one, if there is any, stands last. */
-static bool client_has_left(const struct ls_engine *e, const struct ls_events *events)
+static bool client_has_left(const struct ls_engine *e, const struct ls_events *events, uint64_t now)
 {
+    struct ls_call *call = e->handler;
     if (!e->streaming || events->count == 0)
         return false;
     const struct pollfd *last = &events->all[events->count - 1];
-    return !(last->events & (POLLIN | POLLOUT)) && (last->revents & CLIENT_LEFT);
+    if (last->events & (POLLIN | POLLOUT))
+        return false;
+    bool half = e->live == LS_LIVE_RAW && !(last->revents & (POLLHUP | POLLERR));
+    if (half && (last->revents & POLLRDHUP))
+        call->left_at = now;
+    return half ? call->left_at > 0 && now >= leaves_at(e) : (last->revents & CLIENT_LEFT) != 0;
 }
 
 /* Back to the handler: true, or false when it is time. */
@@ -112,7 +124,7 @@ static int waited(lua_State *L, int status, lua_KContext what)
     struct ls_call *call = e->handler;
     uint64_t until = (uint64_t)lua_tointeger(L, 1), now = ls_clock_us();
     (void)status;
-    if (client_has_left(e, &call->events))
+    if (client_has_left(e, &call->events, now))
         ls_engine_gone(e);
     ls_wait_check(L);
     if (call->events.refused)
@@ -126,18 +138,30 @@ static int waited(lua_State *L, int status, lua_KContext what)
     return look(L);
 }
 
+/* A connection that the handler has made: what comes from there may still be for the client. */
+static bool asks_others(lua_State *L)
+{
+    for (int i = 2; i <= lua_gettop(L); i++) {
+        const struct ls_conn *conn = ls_conn_test(L, i);
+        if (conn && !conn->e && conn->wire.fd >= 0)
+            return true;
+    }
+    return false;
+}
+
 static int begin(lua_State *L, lua_KContext what)
 {
     struct ls_engine *e = ls_lua_current(L);
     struct ls_call *call = e->handler;
     struct ls_events *events = &call->events;
-    if (call->duplex && what == POLLIN && ls_duplex_has_ended(call->duplex))
+    if (call->duplex && what == POLLIN && ls_duplex_has_ended(call->duplex) && !asks_others(L))
         return lua_pushnil(L), 1;
     *events =
         (struct ls_events) { .until = (uint64_t)lua_tointeger(L, 1), .finishing = what != POLLIN };
     add_sources(L, events, e, (int)what & (POLLIN | POLLOUT));
     if (e->live == LS_LIVE_EVENTS)
         events->until = ls_clock_sooner(events->until, call->beat_at);
+    events->until = ls_clock_sooner(events->until, leaves_at(e));
     ls_engine_set_events(e, events);
     return ls_wait(L, what, waited);
 }

@@ -115,6 +115,8 @@ static void describe(struct ls_lua *lua, struct failure *f)
 
 static const char *cause_of(const struct failure *f)
 {
+    if (f->quiet)
+        return "called app.abort when there was no answer to give any more";
     switch (f->interrupted) {
     case LS_INTERRUPT_WALL:
         return "over its wall time";
@@ -232,6 +234,8 @@ static bool answer(struct ls_lua *lua, struct failure *f)
     }
     if (!f->quiet)
         log_failure(lua, f);
+    if (f->quiet && f->answer > 0 && f->e->live >= LS_LIVE_EVENTS)
+        log_failure(lua, f); /* nobody else will say so */
     if (!can_answer(f->e))
         return false;
     if (leave_to_recover(lua, f))

@@ -185,7 +185,7 @@ static void over(struct ls_lua *lua, struct ls_engine *e)
     ls_duplex_end(call, e);
     ls_conn_forget(call);
     ls_channels_forget(lua, e);
-    call->beat = call->beat_at = 0;
+    call->beat = call->beat_at = call->left_at = 0;
     if (ls_interrupt_over(lua, call->thread))
         leave_thread(lua, call);
     lua->current = NULL;

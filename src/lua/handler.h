@@ -19,17 +19,19 @@ struct ls_problem {
 struct ls_call { /* e->handler: what one connection's handlers run in, kept from one to the next */
     lua_State *thread;
     int thread_ref;
-    int handler;               /* its number */
-    bool waits;                /* left in ls_wait, and not by a yield of the user's own */
-    bool next;                 /* it returned app.next */
-    bool returned;             /* it is over, and its result is being made an answer */
-    bool session;              /* req.session was looked at */
-    bool enough;               /* see ls_call_enough */
-    struct ls_events events;   /* that it waits for */
-    uint64_t beat, beat_at;    /* µs: of the heartbeat of an endless response; 0: it has none */
-    struct ls_conn *conn;      /* to the client; NULL: the handler has none */
-    struct ls_duplex *duplex;  /* whose writer the handler is; NULL: it is none */
-    struct ls_problem problem; /* what an error handler was called for */
+    int handler;             /* its number */
+    bool waits;              /* left in ls_wait, and not by a yield of the user's own */
+    bool next;               /* it returned app.next */
+    bool returned;           /* it is over, and its result is being made an answer */
+    bool session;            /* req.session was looked at */
+    bool enough;             /* see ls_call_enough */
+    struct ls_events events; /* that it waits for */
+    uint64_t beat, beat_at;  /* µs: of the heartbeat of an endless response; 0: it has none */
+    uint64_t
+        left_at; /* µs: since when a raw client has nothing more to say; 0: it has, or is read */
+    struct ls_conn *conn;            /* to the client; NULL: the handler has none */
+    struct ls_duplex *duplex;        /* whose writer the handler is; NULL: it is none */
+    struct ls_problem problem;       /* what an error handler was called for */
     struct ls_view *request, *reply; /* what its handlers hold of it, from the first to the last */
 };
 

@@ -39,6 +39,7 @@ end
 -- Connections --------------------------------------------------------------------------------------
 
 local function read(self, what, timeout)
+  check.colon(self, "conn:read")
   return M.receive(core.try, self, M.deadline(2, "conn:read", timeout, core.live_timeout()), what)
 end
 
@@ -48,6 +49,7 @@ conn.read = read
 
 --- for line in conn:lines() do … end
 function conn.lines(self)
+  check.colon(self, "conn:lines")
   return function() return (read(self, "line")) end
 end
 
@@ -66,6 +68,7 @@ end
 
 --- Writes texts and numbers, one after the other, and waits until the kernel has them all.
 function conn.write(self, ...)
+  check.colon(self, "conn:write")
   local text = ...
   if select("#", ...) ~= 1 or type(text) ~= "string" then
     local parts = table.pack(...)

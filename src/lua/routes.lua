@@ -55,9 +55,16 @@ local options_of = {
 }
 
 -- In bytes and microseconds. The user's call is `level` calls above the caller.
-function M.read_options(level, options, what)
+-- `more`: a table with what the call knows beside these, which are the caller's to read.
+function M.read_options(level, options, what, more)
   local read = {}
-  check.keys(level + 1, what, options, options_of)
+  local known = options_of
+  if more then
+    known = {}
+    for name in pairs(options_of) do known[name] = true end
+    for name in pairs(more) do known[name] = true end
+  end
+  check.keys(level + 1, what, options, known)
   for key, value in pairs(options) do read[key] = options_of[key](level + 2, key, value) end
   return read
 end
@@ -94,7 +101,7 @@ end
 
 -- Called straight from the function that the user calls, and never by a tail call: the levels
 -- count on it.
-local function add(scope, name, verbs, pattern, options, handler)
+local function add(scope, name, verbs, pattern, options, handler, more)
   if handler == nil then options, handler = {}, options end
   if type(pattern) ~= "string" then
     fail(2, "app:%s: expected a pattern such as \"/hello/:name\", found %s", name,
@@ -104,7 +111,7 @@ local function add(scope, name, verbs, pattern, options, handler)
   elseif type(handler) ~= "function" then
     fail(2, "app:%s: expected a handler function, found %s", name, described(handler))
   end
-  local own = read_options(2, options, "app:" .. name)
+  local own = read_options(2, options, "app:" .. name, more)
   register(scope, { methods = verbs, pattern = scope.prefix .. pattern, handler = handler,
     where = where(3), limits = limits_of(scope, own), host = scope.host }, own.name)
 end

@@ -29,7 +29,7 @@ function routes.of_app.every(self, interval, options, handler)
   for key, value in pairs(options) do
     if key ~= "first" then rest[key] = value end
   end
-  local limits = routes.read_options(1, rest, "app:every")
+  local limits = routes.read_options(1, rest, "app:every", { first = true })
   count = count + 1
   local name = limits.name or "#" .. count
   if #name > NAME then fail(1, "app:every: option name: at most %d bytes", NAME) end

@@ -14,6 +14,7 @@ end
 live.tries[ws] = try
 
 local function receive(self, timeout)
+  check.colon(self, "ws:receive")
   return live.receive(core.ws_try, self, live.deadline(2, "ws:receive", timeout, 0))
 end
 
@@ -23,6 +24,7 @@ ws.receive = receive
 
 --- for message, kind in ws:messages() do … end
 function ws.messages(self)
+  check.colon(self, "ws:messages")
   return function() return receive(self) end
 end
 
@@ -41,6 +43,7 @@ end
 
 --- Sends a message: text, or with "binary" bytes. nil, "closed" after ws:close.
 function ws.send(self, message, kind)
+  check.colon(self, "ws:send")
   if type(message) == "number" then message = tostring(message) end
   if type(message) == "table" then message = core.json.encode(message) end
   if type(message) ~= "string" then
@@ -55,6 +58,7 @@ function ws.ping(self, text) return settle(self, core.ws_ping(self, text)) end
 --- Says that this is the end (code 1000; a reason of at most 123 bytes), and waits a moment for the client to
 --- say so too. Messages that come meanwhile are lost.
 function ws.close(self, code, reason)
+  check.colon(self, "ws:close")
   local due = core.ws_close(self, code, reason)
   while not core.ws_ends(self) and core.now() < due and core.wait(due, self) do
     -- and look again
@@ -178,7 +182,13 @@ local own = {
   end,
   origins = function(level, value)
     if value == "*" or type(value) == "function" then return value end
-    return (texts_option(level + 1, "origins", value))
+    local list = texts_option(level + 1, "origins", value)
+    for _, origin in ipairs(list) do
+      if not origin:find "^%a[%w+.-]*://[^/]+$" and origin ~= "null" then
+        fail(level + 1, 'app:ws: option origins: expected such as "https://example.org", found %s', described(origin))
+      end
+    end
+    return list
   end,
 }
 
@@ -196,6 +206,6 @@ function routes.methods.ws(self, pattern, options, handler)
     end
   end
   if type(handler) == "function" then served = serve(ours, handler) end
-  routes.add(scope, "ws", { "GET" }, pattern, rest, served)
+  routes.add(scope, "ws", { "GET" }, pattern, rest, served, own)
   return self
 end

@@ -134,9 +134,12 @@ const char *luaserve_address(const struct luaserve *s, size_t index)
     return index < s->listeners.count ? s->listeners.all[index].url : NULL;
 }
 
+/* Blocked from here on: what comes before the server runs waits until it does. */
 void luaserve_handle_signals(struct luaserve *s)
 {
+    const uint64_t mask = ls_supervisor_signals();
     s->own_signals = true;
+    ls_sys_rt_sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
 void luaserve_stop(struct luaserve *s)

@@ -23,6 +23,11 @@ static uint64_t bit(int signal)
     return 1ull << (signal - 1);
 }
 
+uint64_t ls_supervisor_signals(void)
+{
+    return bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1);
+}
+
 /* ---- stopping ---- */
 
 static void begin_drain(struct luaserve *s)
@@ -252,7 +257,7 @@ int ls_supervisor_run(struct luaserve *s)
     uint64_t mask = bit(SIGCHLD);
     struct ls_signals before;
     if (s->own_signals)
-        mask |= bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1);
+        mask |= ls_supervisor_signals();
     s->mode = ls_mode_of(&s->now->config);
     s->max_clients = (uint32_t)s->now->config.processes.max_clients;
     ls_process_take_signals(&before);

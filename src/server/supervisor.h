@@ -13,4 +13,7 @@ void ls_supervisor_leave(struct luaserve *s);
 /* With a sandbox, nobody may look into the supervisor's memory: whoever may open files could else. */
 void ls_supervisor_hide(const struct luaserve *s);
 
+/* The mask of those that luaserve_handle_signals is about. */
+uint64_t ls_supervisor_signals(void);
+
 #endif
