@@ -236,11 +236,11 @@ static int socket_collect(lua_State *L)
     return 0;
 }
 
-/* Of a handler that has failed: the client is told, as far as that goes at once. */
+/* Of a handler that has failed, without a value too (one that has not has said the close): the client is told, as far as that goes at once. */
 static int socket_close(lua_State *L)
 {
     struct ls_socket *s = check(L);
-    if (lua_isnil(L, 2) || s->over || s->conn.wire.fd < 0)
+    if (s->said_close || s->over || s->conn.wire.fd < 0)
         return 0;
     ls_socket_fail(s, ls_site_stops(s->conn.e->site) ? LS_WS_GOING_AWAY : LS_WS_FAILED, "");
     ls_conn_flush(&s->conn);
