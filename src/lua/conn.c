@@ -435,25 +435,10 @@ void ls_conn_open(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* send_timeout(), live_timeout(): of the request at hand, in µs. */
-static int core_send_timeout(lua_State *L)
-{
-    lua_pushinteger(L, (lua_Integer)ls_lua_current(L)->limits.send_timeout);
-    return 1;
-}
-
-static int core_live_timeout(lua_State *L)
-{
-    lua_pushinteger(L, (lua_Integer)ls_lua_current(L)->limits.live_timeout);
-    return 1;
-}
-
 void ls_conn_core(lua_State *L)
 {
     static const luaL_Reg functions[] = { { "try", core_try },
                                           { "write", core_write },
-                                          { "send_timeout", core_send_timeout },
-                                          { "live_timeout", core_live_timeout },
                                           { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
 }

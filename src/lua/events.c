@@ -245,6 +245,19 @@ static int core_now(lua_State *L)
     return 1;
 }
 
+/* send_timeout(), live_timeout(): of the request at hand, in µs. */
+static int core_send_timeout(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)ls_lua_current(L)->limits.send_timeout);
+    return 1;
+}
+
+static int core_live_timeout(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)ls_lua_current(L)->limits.live_timeout);
+    return 1;
+}
+
 static int slept(lua_State *L, int status, lua_KContext ctx)
 {
     uint64_t until = (uint64_t)lua_tointeger(L, 1);
@@ -270,10 +283,14 @@ int ls_events_sleep(lua_State *L, uint64_t until)
 
 void ls_events_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        { "wait", core_wait },   { "wait_out", core_wait_out }, { "now", core_now },
-        { "stops", core_stops }, { "running", core_running },   { "await", core_await },
-        { NULL, NULL }
-    };
+    static const luaL_Reg functions[] = { { "wait", core_wait },
+                                          { "wait_out", core_wait_out },
+                                          { "now", core_now },
+                                          { "send_timeout", core_send_timeout },
+                                          { "live_timeout", core_live_timeout },
+                                          { "stops", core_stops },
+                                          { "running", core_running },
+                                          { "await", core_await },
+                                          { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
 }
