@@ -42,6 +42,15 @@ describe("the syscalls", function()
     end
   end
 
+  it("hold back signals before the line that says that it is ready", function()
+    local server = spec.start { wrap = "strace -ff -qq -o " .. traces, env = env, scripts = { ["app.lua"] = "" } }
+    local pid = server.pid
+    server:stop()
+    local found = reader(trace_of(pid))
+    found "rt_sigprocmask%(SIG_BLOCK, %[HUP INT USR1 TERM%]"
+    found 'write%(1, "luaserve [^"]*listening'
+  end)
+
   it("are those of the textbook, from socket to close", function()
     local server = spec.start {
       wrap = "strace -ff -qq -o " .. traces,
