@@ -81,6 +81,17 @@ return {
   -- DANGER: whoever is in it can pretend to be any client.
   -- trusted_proxies = { "127.0.0.1", "10.0.0.0/8" },
 
+  -- What the server says of itself: a live page of its clients at `status`, counters for Prometheus at
+  -- `metrics`; false: none. They answer this machine alone, and the addresses and networks that
+  -- observers lists ("10.0.0.0/8"), and nobody who comes through a proxy.
+  status = "/status",
+  metrics = "/metrics",
+  -- observers = {},
+
+  -- Records the syscalls of each request, for the page of its id under `status` and for
+  -- `luaserve trace ID`. It takes 16 KB for each client and a few microseconds for each request.
+  trace = true,
+
   -- Whom the server becomes once it listens, before any script runs: names or numbers. "-": it stays
   -- who started it. Without a group, the user's. It has no other groups then, and what it opens later
   -- (log, scripts, www, all of it at a reload) must be open to that user.
@@ -220,5 +231,10 @@ return {
 
     -- The file that lines are appended to; "-" is standard error. Its folder must exist.
     -- file = "-",
+
+    -- A line for every request: false, "combined" (as Apache and nginx write it) or "json", appended to
+    -- access_file; "-" is standard output.
+    -- access = false,
+    -- access_file = "-",
   },
 }

@@ -28,3 +28,4 @@ section .rodata
     EMBED ls_shared_source, "src/lua/shared.lua"
     EMBED ls_schedules_source, "src/lua/schedules.lua"
     EMBED ls_duplex_source, "src/lua/duplex.lua"
+    EMBED ls_observe_source, "src/lua/observe.lua"

@@ -49,6 +49,8 @@ struct ls_site {
     const struct ls_log *log;
     const struct ls_network *trusted; /* proxies that are believed */
     size_t trusted_count;
+    const struct ls_network *observers; /* see exchange/observer.h */
+    size_t observer_count;
     uint64_t nonce;                /* of this server's request ids */
     _Atomic uint32_t *tls_told;    /* not 0: it was logged that a client spoke TLS to us */
     _Atomic uint32_t *secret_told; /* not 0: it was logged that sessions end with the server */

@@ -11,6 +11,7 @@
 #include "lua/duplex.h"
 #include "lua/held.h"
 #include "lua/json.h"
+#include "lua/observe.h"
 #include "lua/parts.h"
 #include "lua/reply.h"
 #include "lua/request.h"
@@ -31,7 +32,8 @@
     X(auth)                                                                                        \
     X(forms)                                                                                       \
     X(views)                                                                                       \
-    X(answers) X(dev) X(live) X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex)
+    X(answers)                                                                                     \
+    X(dev) X(live) X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex) X(observe)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -198,6 +200,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_dial_core(L);
     ls_duplex_core(L);
     ls_channels_core(L);
+    ls_observe_core(L, options);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");
     ls_sockets_methods(L);

@@ -29,6 +29,7 @@ part("shared", core, check, app, check_dot)
 part("schedules", core, check, routes)
 part("duplex", core, check)
 routes.open(app)
+part("observe", core)
 
 function app.escape(text)
   check_dot(text, "escape")

@@ -48,6 +48,7 @@ struct ls_lua_options {
     const struct ls_secrets *secrets; /* lives as long as the state */
     const char *session_cookie;
     uint64_t session_max_age; /* µs */
+    const char *status, *metrics; /* paths; "": none */
     bool dev;
     bool alone;          /* handlers may start no programs */
     uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */

@@ -184,7 +184,8 @@ static struct ls_config_value value_of(const struct ls_key *k, struct ls_slice t
     struct ls_config_value v = { .type = LS_CONFIG_STRING, .text = text };
     uint64_t number;
     bool yes = ls_slice_equal(text, LS_SLICE("true"));
-    if (k->kind == LS_KEY_BOOLEAN && (yes || ls_slice_equal(text, LS_SLICE("false")))) {
+    bool could_be = k->kind == LS_KEY_BOOLEAN || (k->kind == LS_KEY_PLACE && !yes);
+    if (could_be && (yes || ls_slice_equal(text, LS_SLICE("false")))) {
         v.type = LS_CONFIG_BOOLEAN;
         v.boolean = yes;
     } else if (k->kind == LS_KEY_INTEGER && ls_slice_to_u64(text, &number) == 0 &&
@@ -290,10 +291,14 @@ void ls_config_free(struct ls_config *c)
     free(c->group);
     free(c->pidfile);
     free(c->log.file);
+    free(c->log.access_file);
+    free(c->status);
+    free(c->metrics);
     clear_listeners(c);
     ls_mimes_free(c);
     ls_texts_free(&c->secret);
     ls_texts_free(&c->trusted_proxies);
+    ls_texts_free(&c->observers);
     memset(c, 0, sizeof *c);
 }
 

@@ -11,10 +11,11 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "exchange/access.h"
 #include "http/mime.h"
 #include "server/sandbox.h"
 
-enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 52, LS_CONFIG_MIMES = 200, LS_CONFIG_TEXTS = 16 };
+enum { LS_CONFIG_LISTENERS = 16, LS_CONFIG_KEYS = 58, LS_CONFIG_MIMES = 200, LS_CONFIG_TEXTS = 16 };
 
 struct ls_texts { /* one text, or a list of them */
     char *all[LS_CONFIG_TEXTS];
@@ -46,6 +47,9 @@ struct ls_config {
     bool dev;
     struct ls_texts secret;          /* the first one signs */
     struct ls_texts trusted_proxies; /* networks: os/network.h */
+    char *status, *metrics;          /* paths of URLs; "": there is none */
+    struct ls_texts observers;       /* networks, who may see these */
+    bool trace;                      /* os/ledger.h */
 
     struct {
         char *cookie;
@@ -84,6 +88,8 @@ struct ls_config {
     struct {
         enum ls_log_level level;
         char *file; /* "-": standard error */
+        enum ls_access_format access;
+        char *access_file; /* "-": standard output */
     } log;
 
     unsigned char origin[LS_CONFIG_KEYS]; /* private: who set a key last, in schema's order */

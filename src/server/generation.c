@@ -196,6 +196,8 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
         .secrets = &g->secrets,
         .session_cookie = g->config.session.cookie,
         .session_max_age = g->config.session.max_age,
+        .status = g->config.status,
+        .metrics = g->config.metrics,
         .dev = g->config.dev,
         .alone = !g->config.sandbox.processes,
         .load_until = ls_clock_us() + g->config.limits.load,
@@ -208,6 +210,13 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
         ls_error_os(error, "scripts", err);
     ls_buffer_free(&why);
     return err < 0 ? -1 : 0;
+}
+
+static size_t read_networks(const struct ls_texts *texts, struct ls_network *networks)
+{
+    for (uint64_t i = 0; i < texts->count; i++)
+        ls_network_parse(ls_slice_of(texts->all[i]), &networks[i]); /* it was checked */
+    return texts->count;
 }
 
 static void fill_site(struct ls_generation *g)
@@ -241,11 +250,10 @@ static void fill_site(struct ls_generation *g)
     site->www.gzip = g->gzip;
     g->shelf.settled = LS_SHELF_SETTLED;
     site->www.shelf = &g->shelf;
-    for (uint64_t i = 0; i < c->trusted_proxies.count; i++)
-        ls_network_parse(ls_slice_of(c->trusted_proxies.all[i]),
-                         &g->trusted[i]); /* it was checked */
     site->trusted = g->trusted;
-    site->trusted_count = c->trusted_proxies.count;
+    site->trusted_count = read_networks(&c->trusted_proxies, g->trusted);
+    site->observers = g->observers;
+    site->observer_count = read_networks(&c->observers, g->observers);
     site->dev = c->dev;
     site->log = &g->log;
     ls_lua_handlers(g->lua, &site->handlers);

@@ -28,7 +28,7 @@ struct ls_generation {
     struct ls_sandbox *sandbox; /* NULL: workers may do everything */
     const char *made_up;
     struct ls_secrets secrets;
-    struct ls_network trusted[LS_CONFIG_TEXTS];
+    struct ls_network trusted[LS_CONFIG_TEXTS], observers[LS_CONFIG_TEXTS];
     struct ls_router *router;
     struct ls_mounts mounts;
     struct ls_services services;

@@ -214,10 +214,14 @@ static bool store_number(struct ls_intake *in, const struct ls_key *k,
 static bool store_choice(struct ls_intake *in, const struct ls_key *k,
                          const struct ls_config_value *v)
 {
-    struct ls_slice words = ls_slice_of(k->choices);
-    for (unsigned i = 0; v->type == LS_CONFIG_STRING; i++) {
+    struct ls_slice words = ls_slice_of(k->choices), word = v->text;
+    if (v->type == LS_CONFIG_BOOLEAN)
+        word = v->boolean ? LS_SLICE("true") : LS_SLICE("false");
+    else if (v->type != LS_CONFIG_STRING)
+        return false;
+    for (unsigned i = 0;; i++) {
         size_t end = ls_slice_find(words, 0, ' ');
-        if (ls_slice_equal(v->text, (struct ls_slice) { words.at, end })) {
+        if (ls_slice_equal(word, (struct ls_slice) { words.at, end })) {
             *(unsigned *)field(in->c, k->offset) = i;
             return true;
         }
@@ -234,6 +238,34 @@ static bool store_boolean(struct ls_intake *in, const struct ls_key *k,
     if (v->type != LS_CONFIG_BOOLEAN)
         return false;
     *(bool *)field(in->c, k->offset) = v->boolean;
+    return true;
+}
+
+static bool is_place(struct ls_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.at[i];
+        if (!(byte >= 'a' && byte <= 'z') && !(byte >= 'A' && byte <= 'Z') &&
+            !(byte >= '0' && byte <= '9') && !strchr("/._-", byte))
+            return false;
+    }
+    return text.len > 1 && text.at[0] == '/' && text.at[text.len - 1] != '/' &&
+           !strstr(text.at, "//");
+}
+
+/* "" stands for false. */
+static bool store_place(struct ls_intake *in, const struct ls_key *k,
+                        const struct ls_config_value *v)
+{
+    char **at = field(in->c, k->offset);
+    bool none = v->type == LS_CONFIG_BOOLEAN && !v->boolean;
+    if (!none && (!ls_intake_is_text(v) || !is_place(v->text)))
+        return false;
+    char *text = copy_text(in, none ? LS_SLICE("") : v->text);
+    if (text) {
+        free(*at);
+        *at = text;
+    }
     return true;
 }
 
@@ -283,6 +315,8 @@ bool ls_intake_store(struct ls_intake *in, const struct ls_key *k, const struct 
     case LS_KEY_HOST:
     case LS_KEY_PATH:
         return store_text(in, k, v);
+    case LS_KEY_PLACE:
+        return store_place(in, k, v);
     case LS_KEY_LIST:
     default:
         return false;

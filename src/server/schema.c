@@ -64,6 +64,15 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
     { .name = "trusted_proxies", .kind = LS_KEY_TEXTS, .offset = AT(trusted_proxies),
       .fallback = "", .about = "who is believed about clients: addresses, networks, \"unix\"" },
 
+    { .name = "status", .kind = LS_KEY_PLACE, .offset = AT(status), .fallback = "false",
+      .about = "path of a live page about clients and rates, and of the traces; false: none" },
+    { .name = "metrics", .kind = LS_KEY_PLACE, .offset = AT(metrics), .fallback = "false",
+      .about = "path of counters in the text format of Prometheus; false: none" },
+    { .name = "observers", .kind = LS_KEY_TEXTS, .offset = AT(observers), .fallback = "",
+      .about = "who sees status and metrics beside this machine: addresses, networks" },
+    { .name = "trace", .kind = LS_KEY_BOOLEAN, .offset = AT(trace), .fallback = "false",
+      .about = "the syscalls of each request are recorded" },
+
     { .name = "user", .kind = LS_KEY_NAME, .offset = AT(user), .fallback = "-",
       .about = "whom the server becomes once it listens; \"-\": as whom it was started" },
     { .name = "group", .kind = LS_KEY_NAME, .offset = AT(group), .fallback = "-",
@@ -138,6 +147,10 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
       .choices = "debug info warn error off", .about = "what is less grave is not logged" },
     { .name = "log.file", .kind = LS_KEY_PATH, .offset = AT(log.file), .fallback = "-",
       .about = "file that the log is appended to; \"-\": standard error" },
+    { .name = "log.access", .kind = LS_KEY_CHOICE, .offset = AT(log.access), .fallback = "false",
+      .choices = "false combined json", .about = "a line for every request" },
+    { .name = "log.access_file", .kind = LS_KEY_PATH, .offset = AT(log.access_file),
+      .fallback = "-", .about = "file that these are appended to; \"-\": standard output" },
 };
 /* clang-format on */
 
@@ -145,6 +158,8 @@ static const struct ls_key keys[LS_CONFIG_KEYS] = {
 _Static_assert(sizeof(enum ls_log_level) == sizeof(unsigned), "an enum is stored as unsigned");
 _Static_assert(sizeof(enum ls_sandbox_files) == sizeof(unsigned), "an enum is stored as unsigned");
 _Static_assert(LS_FILES_WRITE == 0 && LS_FILES_NONE == 2, "sandbox.files: write read none");
+_Static_assert(sizeof(enum ls_access_format) == sizeof(unsigned), "an enum is stored as unsigned");
+_Static_assert(LS_ACCESS_NONE == 0 && LS_ACCESS_JSON == 2, "log.access: false combined json");
 _Static_assert(LS_LOG_DEBUG == 0 && LS_LOG_OFF == 4, "log.level: debug info warn error off");
 
 const struct ls_key *ls_schema(size_t *count)
@@ -192,7 +207,8 @@ static void append_choices(struct ls_buffer *b, const struct ls_key *key)
         ls_buffer_text(b, "one of ");
     for (;;) {
         size_t end = ls_slice_find(words, 0, ' ');
-        ls_buffer_printf(b, "\"%.*s\"", (int)end, words.at);
+        bool word = !ls_slice_equal((struct ls_slice) { words.at, end }, LS_SLICE("false"));
+        ls_buffer_printf(b, word ? "\"%.*s\"" : "%.*s", (int)end, words.at);
         if (end == words.len)
             return;
         ls_buffer_text(b, ", ");
@@ -230,6 +246,9 @@ void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
     case LS_KEY_HOST:
         ls_buffer_text(b, "a numeric IPv4 or IPv6 address");
         break;
+    case LS_KEY_PLACE:
+        ls_buffer_text(b, "false, or a path of letters, digits and /._- that begins with \"/\"");
+        return;
     case LS_KEY_TOKEN:
         ls_buffer_text(b, "a name of letters, digits and !#$%&'*+-.^_`|~");
         return;

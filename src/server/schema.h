@@ -14,6 +14,7 @@ enum ls_key_kind {
     LS_KEY_HOST,     /* char *, a numeric IPv4 or IPv6 address */
     LS_KEY_PATH,     /* char *; "-" stays as it is */
     LS_KEY_TOKEN,    /* char *, a token (RFC 9110 5.6.2) */
+    LS_KEY_PLACE,    /* char *, a path of URLs such as "/status"; "" for false */
     LS_KEY_TEXTS,    /* struct ls_texts: one text, or a list of them */
     LS_KEY_LIST,     /* of addresses; there is one: listen */
     LS_KEY_MAP       /* of extensions to media types; there is one: mime */

@@ -1,0 +1,25 @@
+-- What the server says of itself, to observers: the routes `status` and `metrics` of config.lua. They are
+-- no routes of the app: its hooks don't stand around them.
+local core = ...
+
+local function refuse(key)
+  return { status = 403, text = key .. " is for this machine and the observers that config.lua names, " ..
+    "and for nobody who comes through a proxy.\n" }
+end
+
+local function serve(key, path, handler)
+  core.route { methods = { "GET" }, pattern = path, where = key .. " of config.lua", limits = {},
+    handler = function(req, res)
+      res.headers["Cache-Control"] = "no-store"
+      if not core.is_observer() then return refuse(key) end
+      return handler(req, res)
+    end }
+end
+
+if core.metrics_at ~= "" then
+  serve("metrics", core.metrics_at, function() return { text = core.metrics() } end)
+end
+
+if core.status_at ~= "" then
+  serve("status", core.status_at, function() return { text = "status\n" } end)
+end
