@@ -89,7 +89,7 @@ return {
   -- observers = {},
 
   -- Records the syscalls of each request, for the page of its id under `status` and for
-  -- `luaserve trace ID`. It takes 16 KB for each client and a few microseconds for each request.
+  -- `luaserve trace ID`. It takes up to 24 KB for each client.
   trace = true,
 
   -- Whom the server becomes once it listens, before any script runs: names or numbers. "-": it stays

@@ -5,12 +5,14 @@
 #include "exchange/channel.h"
 #include "exchange/kin.h"
 #include "exchange/store.h"
+#include "os/ledger.h"
 
 struct ls_commons {
     struct ls_kin *kin; /* by number less 1 */
     uint32_t processes; /* numbers there are */
     struct ls_channels *channels;
     struct ls_store *store;
+    const struct ls_ledgers *ledgers; /* NULL: syscalls are not recorded */
 };
 
 /* Forgets a process that has ended, and mends what it left. */

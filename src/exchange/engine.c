@@ -50,6 +50,7 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const st
     e->phase = LS_PHASE_START;
     e->limits = e->site->limits;
     ls_head_reset(&e->head);
+    ls_engine_record(e);
 }
 
 void ls_engine_free(struct ls_engine *e)
@@ -149,6 +150,7 @@ static bool needs(struct ls_engine *e, struct ls_need *need, enum ls_need_kind k
                   enum ls_phase phase)
 {
     enter_wait(e, phase, ls_clock_us());
+    ls_engine_record(e);
     *need = (struct ls_need) { .kind = kind, .phase = phase };
     return false;
 }
@@ -186,6 +188,7 @@ static void begin_request(struct ls_engine *e)
     e->live = LS_LIVE_NOT;
     e->drained = e->body_from = e->body_time = 0;
     e->match.route = NULL;
+    ls_engine_record(e);
     ls_buffer_clear(&e->content);
     ls_request_id(e->site->nonce, e->client, e->seq, e->id);
 }

@@ -20,6 +20,7 @@
 #include "exchange/site.h"
 #include "exchange/slot.h"
 #include "http/date.h"
+#include "os/ledger.h"
 #include "os/net.h"
 
 enum ls_need_kind {
@@ -166,6 +167,15 @@ void ls_engine_abandon(struct ls_engine *e, int status);
 /* What was sent of this answer cannot be completed: the driver cuts the connection, so that no
  * client takes the part for the whole. */
 void ls_engine_tear(struct ls_engine *e);
+
+/* What this process asks of the kernel from now on is for this engine's request: the one at hand, or the one
+ * to come. For a driver of several engines, before it does anything for one of them. */
+static inline void ls_engine_record(const struct ls_engine *e)
+{
+    bool is_next = !e->begun && !ls_output_pending(&e->out);
+    if (e->site->traced)
+        ls_recorder_about(ls_request_number(e->site->nonce, e->client, e->seq + is_next));
+}
 
 /* ---- for handlers, while one of theirs runs ---- */
 

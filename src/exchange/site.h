@@ -45,6 +45,7 @@ struct ls_site {
     const struct ls_schedules *schedules;
     const struct ls_mounts *mounts; /* folders of routes that are files; NULL: there are none */
     bool dev;                       /* error pages say what happened */
+    bool traced;                    /* syscalls are recorded */
     struct ls_handlers handlers;
     const struct ls_log *log;
     const struct ls_network *trusted; /* proxies that are believed */

@@ -22,4 +22,11 @@ end
 
 if core.status_at ~= "" then
   serve("status", core.status_at, function() return { text = "status\n" } end)
+  serve("status", core.status_at .. "/trace/:id", function(req)
+    local id = req.params.id
+    local text = core.trace(id)
+    if text then return { text = text } end
+    return { status = 404, text = text == false and "No syscalls are recorded: config.lua says trace = false.\n"
+      or "Of a request " .. id .. " nothing is recorded, or nothing any more.\n" }
+  end)
 end

@@ -179,18 +179,29 @@ static long fault_pass(struct ls_sys_gate *gate, long nr, const long args[6])
     return due->error == SHORT ? short_call(nr, args) : -due->error;
 }
 
-/* NULL without a plan: also when somebody else's gate stands there. */
+/* Where the plan in force stands among the gates, or would. */
+static struct ls_sys_gate **place(void)
+{
+    struct ls_sys_gate **at = &ls_sys_gate;
+    while (*at && (*at)->pass != fault_pass)
+        at = &(*at)->next;
+    return at;
+}
+
+/* NULL without a plan. */
 static struct plan *plan_in_force(void)
 {
-    bool ours = ls_sys_gate && ls_sys_gate->pass == fault_pass;
-    return ours ? (struct plan *)ls_sys_gate : NULL;
+    return (struct plan *)*place();
 }
 
 static void put_in_force(struct plan *plan)
 {
-    struct plan *earlier = plan_in_force();
+    struct ls_sys_gate **at = place();
+    struct plan *earlier = (struct plan *)*at;
+    if (plan)
+        plan->gate.next = earlier ? earlier->gate.next : NULL;
     if (plan || earlier)
-        ls_sys_gate = plan ? &plan->gate : NULL;
+        *at = plan ? &plan->gate : earlier->gate.next;
     free(earlier);
 }
 

@@ -8,6 +8,7 @@
 #define LS_OS_SYS_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -131,9 +132,11 @@ uint16_t ls_ntohs(uint16_t port);
 /* Private to os/ and its tests: the gate. While `ls_sys_gate` is not NULL each stub calls
  * `pass` with the number and the arguments as the kernel would get them, and returns its result;
  * ls_sys_raw makes the syscall without asking the gate. `pass` may run in a signal handler and
- * in a child (clone returns twice from it). The upper half of an int argument is undefined. */
+ * in a child (clone returns twice from it). The upper half of an int argument is undefined.
+ * Gates stand in a row: each passes on to the next, the last one to ls_sys_raw. */
 struct ls_sys_gate {
     long (*pass)(struct ls_sys_gate *gate, long nr, const long args[6]); /* first: asm reads it */
+    struct ls_sys_gate *next;
 };
 
 extern struct ls_sys_gate *ls_sys_gate __attribute__((visibility("hidden")));

@@ -22,6 +22,7 @@ struct ls_client {
     bool deaf;             /* we have shut it down for reading: it looks as if it had ended */
     bool ending;           /* its worker is about to exit, or has been told to */
     int entry;             /* of the ring, where its worker finds its socket */
+    uint32_t ring;         /* where its worker records: see tracing.h */
     struct ls_watch watch; /* over its handler */
     uint64_t kill_at;      /* µs: when patience with the worker, which is ending, ends */
     bool watched;          /* its socket is in the supervisor's epoll set */

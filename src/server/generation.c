@@ -310,6 +310,7 @@ void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint
     g->site.secret_told = shared ? &shared->secret_told : NULL;
     g->site.newest = shared ? &shared->newest : NULL;
     g->site.generation = number;
+    g->site.traced = shared && shared->commons.ledgers;
     g->log_file.now = shared ? &shared->log_age : NULL;
     g->log_file.age = shared ? atomic_load(&shared->log_age) : 0;
 }

@@ -89,9 +89,11 @@ static void start(struct luaserve *s, int place, uint64_t now)
     struct ls_slot *slot = &s->shared->slots[place];
     memset(slot, 0, sizeof *slot);
     ls_pool_clear(s->pool.shared, (uint32_t)place);
+    ls_tracing_bequeath_place(s, (uint32_t)place);
     int pid = ls_fork(&s->fork, 0);
     if (pid == 0)
         run_worker(s, (uint32_t)place);
+    ls_tracing_bequeathed(s);
     if (pid < 0) {
         ls_log(&s->now->log, LS_LOG_ERROR, "cannot fork a worker: %s; trying again in %d ms",
                strerror(-pid), FIRST_PAUSE / 1000);

@@ -280,6 +280,7 @@ static void wait_for(struct ls_poolworker *w, uint32_t index)
 static bool step(struct ls_poolworker *w, uint32_t index)
 {
     struct ls_seat *seat = w->members.all[index].seat;
+    ls_engine_record(&seat->engine);
     seat->need = ls_engine_step(&seat->engine);
     unpublish(w);
     if (seat->need.kind == LS_NEED_EVENTS)
@@ -298,6 +299,7 @@ void ls_poolclient_serve(struct ls_poolworker *w, uint32_t index)
         ls_poolclient_close(w, index);
         return;
     }
+    ls_engine_record(&m->seat->engine);
     for (int i = 0; i < TURN; i++) {
         int err = meet(w, m, m->seat);
         if (err == -EAGAIN) {

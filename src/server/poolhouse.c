@@ -50,6 +50,7 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint3
         return (int)index;
     struct ls_member *m = &w->members.all[index];
     m->number = number(s);
+    ls_recorder_adopt(ls_request_number(s->now->site.nonce, m->number, 1));
     m->service = service;
     m->readable = m->writable = true; /* what came with the connection is there already, often */
     ls_address_ip(peer, m->peer.ip);

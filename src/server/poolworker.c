@@ -215,6 +215,7 @@ static void loop(struct ls_poolworker *w)
     struct epoll_event events[EVENTS];
     uint64_t door = 0, now = ls_clock_us();
     while (!is_over(w, now)) {
+        ls_recorder_about(0);
         int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout_ms(w, now, door), NULL);
         for (int i = 0; i < count; i++)
             handle(w, &events[i]);

@@ -104,6 +104,7 @@ void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death)
     else if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
         after_death(s, client, phase, death);
     ls_clients_unset_pid(&s->clients, client);
+    ls_tracing_ended(s, client);
     ls_commons_recover(&s->shared->commons, client + 1);
     ls_warden_orphan(s, client + 1);
     if (c->answered && s->stop < 2)

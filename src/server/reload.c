@@ -145,6 +145,9 @@ static void warn_of_fixed(const struct luaserve *s, const struct ls_config *new)
     if (new->processes.max_clients != s->max_clients)
         ls_log(&s->now->log, LS_LOG_WARN,
                "reload: processes.max_clients stays %u until the next start", s->max_clients);
+    if (new->trace != (s->tracing.all != NULL))
+        ls_log(&s->now->log, LS_LOG_WARN, "reload: trace stays %s until the next start",
+               new->trace ? "false" : "true");
     const struct ls_mode *mode = ls_mode_of(new);
     if (mode != s->mode)
         ls_log(&s->now->log, LS_LOG_WARN, "reload: processes.mode stays %s until the next start",

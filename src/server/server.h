@@ -17,6 +17,7 @@
 #include "server/service.h"
 #include "server/shared.h"
 #include "server/timetable.h"
+#include "server/tracing.h"
 #include "server/warden.h"
 
 /* What an event of the supervisor's epoll set is about: the low half of its data. The high half
@@ -43,6 +44,7 @@ struct luaserve {
     struct ls_pool pool;
     struct ls_warden warden;
     struct ls_timetable timetable;
+    struct ls_tracing tracing;
     volatile sig_atomic_t stop; /* 1: gracefully, 2: at once */
     struct {
         volatile sig_atomic_t reload, reopen;

@@ -51,7 +51,7 @@ int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes
                                            .first = sizes->workers };
     (*shared)->commons = (struct ls_commons) { (struct ls_kin *)(at + l.kin), processes,
                                                (struct ls_channels *)(at + l.channels),
-                                               (struct ls_store *)(at + l.store) };
+                                               (struct ls_store *)(at + l.store), NULL };
     (*shared)->size = l.end;
     ls_channels_init((*shared)->commons.channels, processes, sizes->ring);
     return make_store(at + l.store, sizes->store);

@@ -56,9 +56,11 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
                                 .service = s->clients.all[client].service };
     ls_address_ip(peer, errand.peer.ip);
     int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
+    ls_tracing_bequeath(s, client);
     int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
     if (pid == 0)
         ls_worker_main(s, &errand);
+    ls_tracing_bequeathed(s);
     if (pid < 0) {
         ls_fds_clear(&s->fds, entry, s->placeholder);
         return pid;
@@ -83,6 +85,7 @@ int ls_spawn(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t
                  ls_clock_us() + s->now->site.idle_timeout);
     int pid = fork_worker(s, client, entry);
     if (pid < 0) {
+        ls_tracing_ended(s, client);
         ls_clients_remove(&s->clients, client);
         return pid;
     }

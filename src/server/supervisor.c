@@ -212,6 +212,8 @@ static int prepare(struct luaserve *s, uint64_t mask)
     if (err == 0)
         err = map_shared(s);
     if (err == 0)
+        err = ls_tracing_open(s);
+    if (err == 0)
         err = ls_warden_open(s);
     if (err == 0)
         err = ls_generation_prepare(s->now);
@@ -272,6 +274,7 @@ int ls_supervisor_run(struct luaserve *s)
     ls_generation_share(s->now, NULL, 0);
     if (s->shared)
         ls_warden_close(s);
+    ls_tracing_close(s);
     ls_shared_unmap(&s->shared);
     ls_process_restore_signals(&before);
     return err;
