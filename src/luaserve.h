@@ -112,6 +112,19 @@ LUASERVE_API void luaserve_reload(struct luaserve *server);
  * from a signal handler of its process. */
 LUASERVE_API void luaserve_reopen_log(struct luaserve *server);
 
+/* Asks the server that runs with this configuration (which need not be loaded), at the first of its
+ * addresses, for the syscalls of the request with that id (16 hexadecimal digits, of X-Request-Id);
+ * their text, in UTF-8 and with a line feed at the end of each line, is given to `output`. Needs
+ * `status` and `trace` to be set. 0, or -1 and
+ *   LUASERVE_USAGE        `id` is none, or the port is 0
+ *   LUASERVE_CONFIG       `status` is false
+ *   LUASERVE_UNAVAILABLE  nobody listens there, or the server says why it has nothing to show
+ *   LUASERVE_IO           who listens there does not speak HTTP
+ *   LUASERVE_OS           the system refused */
+LUASERVE_API int luaserve_trace(struct luaserve *server, const char *id,
+                                void (*output)(void *ctx, const char *text, size_t len), void *ctx,
+                                struct luaserve_error *error);
+
 /* Closes and frees everything; *server is NULL afterwards. NULL may be freed. */
 LUASERVE_API void luaserve_free(struct luaserve **server);
 

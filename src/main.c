@@ -9,12 +9,17 @@
 static const char usage[] =
     "usage: luaserve [check | routes] [CONFIG] [--port N] [--host ADDRESS] [--www DIR]\n"
     "                [--scripts DIR] [--dev] [--set KEY=VALUE]\n"
+    "       luaserve trace ID [CONFIG] [--port N] [--host ADDRESS]\n"
     "       luaserve connect HOST:PORT [--local-port N]\n"
     "\n"
     "Serves what CONFIG (a Lua file; by default config.lua, if there is one) says.\n"
     "\n"
     "  check              load the configuration and all scripts, listen on nothing\n"
     "  routes             the same, and list the routes\n"
+    "  trace              the syscalls of a request, by its X-Request-Id, from the server that "
+    "runs "
+    "with\n"
+    "                     CONFIG and has `status` and `trace` set\n"
     "  connect            a client: input to HOST:PORT (or [IPV6]:PORT, unix:/path), what comes "
     "from\n"
     "                     there to output; says at the end of input that this was all, and reads "
@@ -36,9 +41,10 @@ static const char usage[] =
 enum { SETTINGS = 32 };
 
 struct options {
-    enum { SERVE, CHECK, ROUTES, CONNECT } task;
+    enum { SERVE, CHECK, ROUTES, TRACE, CONNECT } task;
     const char *config;  /* a file; NULL */
     const char *address; /* to connect to; NULL */
+    const char *id;      /* of a request; NULL */
     uint16_t local_port; /* 0: any */
     struct {
         const char *key, *value;
@@ -147,6 +153,10 @@ static int read_word(struct options *o, const char *word)
         o->task = CHECK;
     else if (o->task == SERVE && strcmp(word, "routes") == 0)
         o->task = ROUTES;
+    else if (o->task == SERVE && strcmp(word, "trace") == 0)
+        o->task = TRACE;
+    else if (o->task == TRACE && !o->id)
+        o->id = word;
     else if (o->task == SERVE && strcmp(word, "connect") == 0)
         o->task = CONNECT;
     else if (o->config)
@@ -159,6 +169,8 @@ static int read_word(struct options *o, const char *word)
 /* Does each belong to the task? */
 static int check_arguments(const struct options *o)
 {
+    if (o->task == TRACE && !o->id)
+        return complain("trace wants the id of a request", "");
     if (o->task != CONNECT)
         return o->local_port ? complain("--local-port belongs to connect", "") : 0;
     if (!o->address)
@@ -232,12 +244,20 @@ static int serve(struct luaserve *server, struct luaserve_error *error)
     return luaserve_run(server, error);
 }
 
+static void print_text(void *ctx, const char *text, size_t len)
+{
+    (void)ctx;
+    fwrite(text, 1, len, stdout);
+}
+
 static int perform(struct luaserve *server, const struct options *o, struct luaserve_error *error)
 {
     if (configure(server, o, error) < 0)
         return -1;
     if (o->task == SERVE)
         return serve(server, error);
+    if (o->task == TRACE)
+        return luaserve_trace(server, o->id, print_text, NULL, error);
     if (luaserve_load(server, error) < 0)
         return -1;
     if (o->task == ROUTES)

@@ -4,6 +4,7 @@
 
 #include "lua/state.h"
 
-void ls_observe_core(lua_State *L, const struct ls_lua_options *options); /* into the table on top */
+void ls_observe_core(lua_State *L,
+                     const struct ls_lua_options *options); /* into the table on top */
 
 #endif

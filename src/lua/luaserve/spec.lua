@@ -12,6 +12,7 @@ local browser = require "luaserve.browser"
 local http = require "luaserve.client"
 local requests = require "luaserve.request"
 local socket = require "socket"
+local traces = require "luaserve.trace"
 local websocket = require "luaserve.websocket"
 
 local M = {}
@@ -243,6 +244,23 @@ function Server:raw(bytes, options)
   local answer = client:receive "*a"
   client:close()
   return answer
+end
+
+--- The syscalls of a request, by its X-Request-Id: a list of { line, at, name, args, result, error, took },
+--- with :since() (the request began), :names() ("read write") and .text. Needs config = { trace = true,
+--- status = "/status" }. nil and the answer when the server has none to show.
+---@param id string
+---@return luaserve.spec.Trace|nil, luaserve.spec.Response|nil
+function Server:trace(id)
+  local response
+  local trace = eventually(TIMEOUT, function()
+    response = self:get("/status/trace/" .. id)
+    if response.status ~= 200 then return "none" end
+    local found = traces.read(response.body)
+    return found:settled() and found or nil
+  end)
+  if trace == "none" then return nil, response end
+  return trace or traces.read(response.body)
 end
 
 local function matching_line(text, pattern)
