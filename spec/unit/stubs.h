@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "os/calls.h"
 #include "os/sys.h"
 
 enum { ERRNO_BEFORE = 7777, CLOSED = 9999, DEADLINE_S = 60 };
@@ -91,7 +92,7 @@ static inline void check_exit_group(struct counting *counting)
 static inline void check_through_gate(const struct unit_test *tests, void (*last)(void),
                                       enum stub_test test)
 {
-    static struct counting counting = { .gate = { count_and_pass } };
+    static struct counting counting = { .gate.pass = count_and_pass };
     ls_sys_gate = &counting.gate;
     for (size_t i = 0; tests[i].run != last; i++)
         tests[i].run();
@@ -102,6 +103,7 @@ static inline void check_through_gate(const struct unit_test *tests, void (*last
         if (stubs[i].test == test && !counting.seen[stubs[i].number])
             fprintf(stderr, "not seen: %s\n", stubs[i].name);
         CHECK(stubs[i].test != test || counting.seen[stubs[i].number]);
+        CHECK(ls_call_of((uint64_t)stubs[i].number)); /* the ledger knows its arguments */
     }
 }
 

@@ -1,0 +1,5 @@
+# luaserve-pool.sh with the syscall ledger on: the ratio is what recording costs.
+# shellcheck shell=bash disable=SC2034 # bench/run.sh reads these
+source bench/peers/luaserve-pool.sh
+can='hello close file'
+settings+=(--set trace=true)
