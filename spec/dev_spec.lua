@@ -99,6 +99,15 @@ app:get("/stream", function(req, res) res:write "x" error "late" end)
     assert.falsy(response.body:find("<message>", 1, true))
   end)
 
+  it("shows the syscalls of the request where they are recorded", function()
+    local other = spec.start { config = { dev = true, trace = true },
+      scripts = { ["app.lua"] = "require('luaserve'):get('/', function() error 'this' end)" } }
+    local body = other:get("/").body
+    assert.truthy(body:find("read%(%d+, &quot;GET / HTTP/1.1\\r\\n"), body)
+    other:stop()
+    assert.falsy(server:get("/raise").body:find("Syscalls", 1, true))
+  end)
+
   it("shows the template's own lines", function()
     local body = server:get("/view").body
     assert.truthy(body:find("<h1>views/bad.html:3: ", 1, true), body)

@@ -57,6 +57,7 @@ pre{background:#292929}.here{background:#533}}]]
 
 --- The page: of the message with its traceback, the head of the request as it came, and its id.
 core.provide("dev_page", function(text, head, id, status)
+  local trace = core.trace(id)
   local message, rest = text:match "^(.-)\nstack traceback:\n(.*)$"
   return table.concat {
     '<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n<title>',
@@ -64,6 +65,7 @@ core.provide("dev_page", function(text, head, id, status)
     escape(message or text), "</h1></header>\n<main>\n", excerpts(text),
     rest and "<h2>Traceback</h2>\n<pre>" .. escape(rest) .. "</pre>\n" or "",
     "<h2>Request ", escape(id), "</h2>\n<pre>", escape(head), "</pre>\n",
+    trace and "<h2>Syscalls</h2>\n<pre>" .. escape(trace) .. "</pre>\n" or "",
     "<p>This page is shown because <code>dev = true</code>.</p>\n</main>\n",
   }
 end)
