@@ -101,6 +101,46 @@ describe("the syscalls", function()
     assert.truthy(trace_of(third):find(literal "\"GET /pid HTTP/1.1"))
   end)
 
+  -- Those whose arguments both write in the same way: with no pointer that only one of them follows.
+  local same = { dup3 = true, close_range = true, read = true, write = true, openat2 = true, fstat = true,
+    pread64 = true, close = true, sendto = true, sendfile = true, shutdown = true, accept4 = true,
+    rt_sigprocmask = true, setpgid = true, getppid = true }
+
+  local function plain(line)
+    return (line:gsub("%s+=%s", " = "):gsub("%[%d+ => (%d+)%]", "[%1]"):gsub("%s*<%d+>$", ""))
+  end
+
+  it("are what the server's own ledger says", function()
+    local server = spec.start {
+      wrap = "strace -ff -qq -o " .. traces,
+      env = env,
+      config = { trace = true, status = "/status" },
+      scripts = { ["app.lua"] = [[
+        local app = require "luaserve"
+        app:get("/pid", function() return tostring((io.open "/proc/self/stat"):read "n") end)
+      ]] },
+      www = { ["small.txt"] = "small", ["big.txt"] = ("b"):rep(100000), ["odd.txt"] = '\0001\27"\\\r\n\t\200 of bytes' },
+    }
+    local client, told = server:client(), {}
+    local pid = client:request({ path = "/pid" }).body
+    for _, path in ipairs { "/small.txt", "/big.txt", "/odd.txt", "/none" } do
+      local id = client:request({ path = path }).headers["x-request-id"]
+      for _, call in ipairs(server:trace(id)) do
+        if same[call.name] then told[#told + 1] = plain(call.line:match "^%s*%S+ (.*)$") end
+      end
+    end
+    client:close()
+    assert.equal(0, server:stop())
+    local traced = trace_of(pid)
+    local at = traced:find('read%(%d+, "GET /small')
+    local seen = {}
+    for line in traced:sub(at):gmatch "[^\n]+" do
+      if same[line:match "^[%w_]+"] then seen[#seen + 1] = plain(line) end
+    end
+    assert.truthy(#told > 20)
+    assert.same(table.move(seen, 1, #told, 1, {}), told)
+  end)
+
   it("put the answers to pipelined requests for files into one write", function()
     local server = spec.start {
       wrap = "strace -ff -qq -e trace=read,write,writev -o " .. traces,

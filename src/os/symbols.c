@@ -48,7 +48,7 @@ static const struct symbol shut[] = { S(SHUT_RD), S(SHUT_WR), S(SHUT_RDWR) };
 static const struct symbol level_names[] = { S(SOL_SOCKET), { "SOL_TCP", IPPROTO_TCP },
                                              { "SOL_IPV6", IPPROTO_IPV6 }, { "SOL_IP", IPPROTO_IP } };
 static const struct symbol open_flags[] = { S(O_RDONLY), S(O_WRONLY), S(O_RDWR), S(O_CREAT), S(O_EXCL),
-    S(O_TRUNC), S(O_APPEND), S(O_NONBLOCK), S(O_DIRECTORY), S(O_NOFOLLOW), S(O_CLOEXEC), S(O_NOCTTY) };
+    S(O_NOCTTY), S(O_TRUNC), S(O_APPEND), S(O_NONBLOCK), S(O_DIRECTORY), S(O_NOFOLLOW), S(O_CLOEXEC) };
 static const struct symbol descriptor_flags[] = { S(O_CLOEXEC), S(O_NONBLOCK) };
 static const struct symbol resolve[] = { S(RESOLVE_NO_XDEV), S(RESOLVE_NO_MAGICLINKS), S(RESOLVE_NO_SYMLINKS),
     S(RESOLVE_BENEATH), S(RESOLVE_IN_ROOT) };
