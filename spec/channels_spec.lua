@@ -64,6 +64,26 @@ app:get("/values", function()
   for i = 1, 5 do list[i] = room:receive() end
   return { json = list }
 end)
+app:get("/finalizers", function()
+  local mine, theirs = app.channel("mine"), app.channel("theirs")
+  local room, other, read, wrong = mine:subscribe(), theirs:subscribe(), 0, 0
+  for i = 1, 500 do theirs:publish { finalizer = i } end
+  local meta = { __gc = function()
+    local message = other:receive(0)
+    read = read + 1
+    if message.finalizer ~= read then wrong = wrong + 1 end
+  end }
+  for _ = 1, 500 do setmetatable({}, meta) end
+  collectgarbage("incremental", 100, 100, 1) -- a step, and some of them, with whatever is allocated
+  local count = 0
+  while read < 500 and count < 100000 do
+    count = count + 1
+    mine:publish { handler = count }
+    if room:receive(0).handler ~= count then wrong = wrong + 1 end
+  end
+  collectgarbage("incremental", 200, 100, 13)
+  return { json = { read = read, wrong = wrong } }
+end)
 app:get("/large", function() app.channel("x"):publish(("x"):rep(100000)) end)
 ]] }
 
@@ -141,6 +161,10 @@ describe("app.channel", function()
 
   it("carries all that processes can share", function()
     assert.same({ "text", 1, 1.5, true, { a = { 1, 2 } } }, server:get("/values").json)
+  end)
+
+  it("gives each its own message when finalizers read some in between", function()
+    assert.same({ read = 500, wrong = 0 }, server:get("/finalizers").json)
   end)
 
   it("refuses a message of more than a quarter of the queue", function()

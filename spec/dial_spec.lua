@@ -30,6 +30,13 @@ app:get("/leave", function(req) -- what nobody closes is closed when nobody hold
   collectgarbage()
   return "left"
 end)
+local shared
+app:get("/first", function(req)
+  shared = app.connect("127.0.0.1", math.tointeger(tonumber(req.query.port)))
+  shared:write("here\n")
+  return { text = tostring(shared:read("line")) }
+end)
+app:get("/second", function() return { text = select(2, pcall(shared.read, shared, "line")) } end)
 app:get("/hello", function() return "hello" end)
 app:tcp("127.0.0.1:0", function(conn) conn:write("you said ", conn:read("all")) end)
 app:tcp("[::1]:0", function(conn) conn:write("you said ", conn:read("all")) end)
@@ -133,6 +140,25 @@ describe("app.connect", function()
     conn:close()
     listener:close()
   end)
+
+  if spec.mode == "pool" then
+    it("gives what one handler at a time may wait for, and the second one is told", function()
+      local listener = assert(socket.bind("127.0.0.1", 0))
+      local _, port = listener:getsockname()
+      listener:settimeout(5)
+      local client = server:client()
+      client:send(("GET /first?port=%d HTTP/1.1\r\nHost: x\r\n\r\n"):format(port))
+      local conn = assert(listener:accept())
+      conn:settimeout(5)
+      assert.equal("here", conn:receive "*l")
+      assert.truthy(get "/second":find("another handler waits for it", 1, true))
+      conn:send "an answer\n"
+      assert.equal("an answer", client:receive_response("GET").body)
+      client:close()
+      conn:close()
+      listener:close()
+    end)
+  end
 
   it("is only for handlers", function()
     local code, _, err = spec.run { scripts = { ["a.lua"] = 'require "luaserve".connect("127.0.0.1", 1)' } }

@@ -21,6 +21,7 @@ end)
 app:tcp("127.0.0.1:0", function(conn) -- 4: what goes wrong
   local what = conn:read("line")
   if what == "error" then error("oh no") end
+  if what == "abort" then app.abort(403, "not you") end
   if what == "loop" then while true do end end
   if what == "kill" then os.execute("kill -9 $PPID") end
   if what == "big" then conn:read("all") end
@@ -149,6 +150,11 @@ describe("raw TCP services", function()
     assert.truthy(server:log "oh no")
   end)
 
+  it("tell of an app.abort in the log, since there is no answer to give", function()
+    assert.equal("", (talk(4, "abort\n")))
+    assert.truthy(server:log "tcp 127.0.0.1: handler called app.abort when there was no answer to give any more")
+  end)
+
   it("end a handler that loops, and one that takes too much memory", function()
     assert.equal("", (talk(4, "loop\n")))
     assert.truthy(server:log "over its CPU time")
@@ -255,6 +261,29 @@ describe("raw TCP services", function()
     conn:close()
     assert.equal(0, other:wait())
   end)
+
+  if spec.mode == "fork" then -- workers of a pool that cannot wait cannot begin
+    it("say why they cannot wait, to the handler too, when the system refuses", function()
+      for fault, why in pairs { ["worker/signalfd4:1+:EMFILE"] = "Too many open files",
+        ["worker/ppoll:1+:ENOMEM"] = "Cannot allocate memory" } do
+        local other = spec.start { env = { LUASERVE_FAULT = fault }, scripts = { ["a.lua"] = [[
+          local app = require "luaserve"
+          app:tcp("127.0.0.1:0", function(conn)
+            app.log.info("the handler was told: ", select(2, pcall(conn.read, conn)))
+            conn:read()
+          end)
+        ]] } }
+        local conn = assert(socket.tcp())
+        conn:settimeout(5)
+        conn:connect("127.0.0.1", tonumber(other.ready:match "tcp://127%.0%.0%.1:(%d+)")) -- it may be reset already
+        conn:receive "*a"
+        conn:close()
+        assert.truthy(other:log("the handler was told: .*cannot wait: " .. why))
+        assert.truthy(other:log("^%s*cannot wait: " .. why), other:log())
+        assert.equal(0, other:stop())
+      end
+    end)
+  end
 
   it("refuse to start where the address is taken, and name the script", function()
     local taken = socket.bind("127.0.0.1", 0)
