@@ -40,6 +40,16 @@ app:ws("/inside", function(_, ws)
   for message in receive do ws:send("inside " .. message) end
   app.log.info "inside ended"
 end)
+app:ws("/split", { send_timeout = "100ms" }, function(_, ws)
+  local heard = app.channel("heard"):subscribe()
+  ws:duplex(function(reader)
+    for message in reader:messages() do app.channel("heard"):publish(message) end
+  end, function(writer)
+    local sent = pcall(writer.send, writer, ("x"):rep(20 << 20))
+    app.log.info("could send all: ", sent)
+    for message in heard:messages() do app.log.info("the writer was told: ", message) end
+  end)
+end)
 app:ws("/large", function(_, ws)
   ws:receive()
   ws:send(("x"):rep(20 << 20))
@@ -184,6 +194,17 @@ describe("WebSockets of hostile clients", function()
     until kind == "text"
     if last ~= "the last" then last = ws:receive() end
     assert.equal("the last", last)
+    ws:close()
+  end)
+
+  it("get what a duplex owes them while its writer waits for something else", function()
+    local ws = server:ws "/split" -- and do not read
+    assert.truthy(server:log "could send all:%s+false")
+    ws:send("are you there?", "ping")
+    ws:send "pinged"
+    assert.truthy(server:log "the writer was told:%s+pinged") -- and has the ping, which came before that
+    assert.equal(20 << 20, #ws:receive())
+    assert.same({ "are you there?", "pong" }, { ws:receive() })
     ws:close()
   end)
 
