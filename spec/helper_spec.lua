@@ -27,6 +27,25 @@ describe("luaserve.spec", function()
     server:stop()
   end)
 
+  it("waits for the end of an answer no longer than it is told, however steadily it goes on", function()
+    local server = spec.start { scripts = { ["a.lua"] = [[
+      local app = require "luaserve"
+      app:get("/", function(req, res)
+        repeat
+          res:write(("x"):rep(1000))
+          res:flush()
+        until req.query.once
+        app.sleep "10s"
+      end)
+    ]] } }
+    for _, path in ipairs { "/", "/?once=1" } do
+      local fine, message = pcall(server.get, server, path, { timeout = 0.3 })
+      assert.is_false(fine)
+      assert.truthy(message:find("helper_spec.lua:%d+: the answer did not end within 0.3 s"), message)
+    end
+    server:stop()
+  end)
+
   it("speaks to a server on IPv6", function()
     local server = spec.start {
       config = { listen = { "[::1]:0" } },

@@ -32,7 +32,7 @@ end
 -- The body of the answer; nil: its process was killed.
 local function batch(client, path)
   local fine, response = pcall(client.request, client, { path = path, timeout = PATIENCE })
-  if not fine and tostring(response):find("nothing came", 1, true) then
+  if not fine and tostring(response):find(" within ", 1, true) then
     print("FAILED: " .. path .. ": " .. tostring(response))
   end
   return fine and response.status == 200 and response.body or nil

@@ -11,7 +11,7 @@ local M = {}
 
 ---@class luaserve.spec.Client
 ---@field socket table LuaSocket's
----@field timeout number seconds that a call may take
+---@field timeout number seconds that a call may take, and an answer until its end
 local Client = {}
 Client.__index = Client
 
@@ -28,14 +28,30 @@ function Client:send(bytes)
   return true
 end
 
+-- As client:receive, up to the time `due`: with none left, also what is there is not taken any more.
+local function receive(client, what, due, fault)
+  local left = due - socket.gettime()
+  local text, message, partial
+  if left > 0 then
+    client.socket:settimeout(left, "t")
+    text, message, partial = client.socket:receive(what)
+    client.socket:settimeout(client.timeout, "t")
+  end
+  if text then return text end
+  if left <= 0 or message == "timeout" then blame.raise(("%s within %s s"):format(fault or "nothing came", client.timeout)) end
+  return partial or ""
+end
+
+-- The same, of an answer that has begun.
+local function receive_more(client, what, due)
+  return receive(client, what, due, "the answer did not end")
+end
+
 --- Receives n bytes, a line "*l", or all "*a" up to the end of the connection.
 ---@param what integer|string
 ---@return string # less than asked for when the connection ends before
 function Client:receive(what)
-  local text, message, partial = self.socket:receive(what)
-  if text then return text end
-  if message == "timeout" then blame.raise("nothing came within " .. self.timeout .. " s") end
-  return partial or ""
+  return receive(self, what, socket.gettime() + self.timeout)
 end
 
 function Client:close() self.socket:close() end
@@ -43,12 +59,12 @@ function Client:close() self.socket:close() end
 --- Says that nothing more will be sent.
 function Client:shutdown() self.socket:shutdown "send" end
 
-local function receive_head(client)
-  local line = client:receive "*l"
+local function receive_head(client, due)
+  local line = receive(client, "*l", due)
   local status, reason = line:match "^HTTP/1%.1 (%d%d%d) (.*)$"
   if not status then blame.raise("no status line: " .. string.format("%q", line)) end
   local response = responses.new(tonumber(status), reason)
-  for field in function() line = client:receive "*l" return line ~= "" and line or nil end do
+  for field in function() line = receive_more(client, "*l", due) return line ~= "" and line or nil end do
     local name, value = field:match "^([^:]+):%s*(.-)%s*$"
     if not name then blame.raise("no header field: " .. string.format("%q", field)) end
     responses.add_field(response, name, value)
@@ -56,38 +72,39 @@ local function receive_head(client)
   return response
 end
 
-local function receive_chunks(client)
+local function receive_chunks(client, due)
   local parts = {}
   while true do
-    local line = client:receive "*l"
+    local line = receive_more(client, "*l", due)
     local size = tonumber(line:match "^(%x+)%s*;?" or "", 16)
     if not size then blame.raise("no chunk size: " .. string.format("%q", line)) end
     if size == 0 then break end
-    parts[#parts + 1] = client:receive(size)
-    if client:receive(2) ~= "\r\n" then blame.raise("the body ends within a chunk") end
+    parts[#parts + 1] = receive_more(client, size, due)
+    if receive_more(client, 2, due) ~= "\r\n" then blame.raise("the body ends within a chunk") end
   end
-  while client:receive "*l" ~= "" do end
+  while receive_more(client, "*l", due) ~= "" do end
   return table.concat(parts)
 end
 
---- Receives one response; 1xx ones are passed over, but for 101: behind that come no more.
+--- Receives one response, whole before its time is up; 1xx ones are passed over, but for 101: behind that come no more.
 ---@param method? string of the request, since HEAD has no body
 ---@return luaserve.spec.Response
 function Client:receive_response(method)
   local response
-  repeat response = receive_head(self) until response.status >= 200 or response.status == 101
+  local due = socket.gettime() + self.timeout
+  repeat response = receive_head(self, due) until response.status >= 200 or response.status == 101
   local length = response.headers["content-length"]
   if method == "HEAD" or response.status == 101 or response.status == 204 or response.status == 304 then
     return response
   elseif response.headers["transfer-encoding"] then
-    response.body = receive_chunks(self)
+    response.body = receive_chunks(self, due)
   elseif length then
-    response.body = tonumber(length) > 0 and self:receive(tonumber(length)) or ""
+    response.body = tonumber(length) > 0 and receive_more(self, tonumber(length), due) or ""
     if #response.body < tonumber(length) then
       blame.raise("the body ends after " .. #response.body .. " of " .. length .. " bytes")
     end
   else
-    response.body = self:receive "*a"
+    response.body = receive_more(self, "*a", due)
   end
   return response
 end
