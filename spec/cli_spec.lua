@@ -37,6 +37,25 @@ describe("the command", function()
     end
   end)
 
+  it("knows a task that is nearly spelt right, unless it is a file", function()
+    local binary = spec.path(os.getenv "LUASERVE" or "luaserve")
+    local function said(arguments, file)
+      local pipe = io.popen(("D=$(mktemp -d) && cd $D && %s '%s' %s 2>&1; echo \"exit $?\"; rm -r $D"):format(
+        file and "echo 'return { nokey = 1 }' >" .. file .. ";" or "", binary, arguments))
+      local text = pipe:read "a"
+      pipe:close()
+      return text
+    end
+    for word, task in pairs { chek = "check", chekc = "check", checks = "check", route = "routes",
+      ["conect localhost:80"] = "connect", ["--dev rootes"] = "routes" } do
+      assert.truthy(said(word):find(('(did you mean "%s"?)'):format(task), 1, true), word)
+      assert.truthy(said(word):find "^luaserve: there is no file .*exit 64\n$", word)
+    end
+    assert.truthy(said("chek", "chek"):find("nokey", 1, true))
+    assert.is_nil(said("check nowhere.lua"):find "did you mean")
+    assert.is_nil(said("cork"):find "did you mean")
+  end)
+
   it("prints one line when it is ready, with the addresses really bound", function()
     local server = spec.start()
     assert.truthy(server.port > 0)

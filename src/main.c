@@ -144,6 +144,45 @@ static int read_address(struct options *o, const char *word)
     return 0;
 }
 
+static int exists(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (file)
+        fclose(file);
+    return file != NULL;
+}
+
+/* But for a letter too many, too few or of another kind, or two in the wrong order. */
+static int is_nearly(const char *word, const char *wanted)
+{
+    size_t len = strlen(word), most = strlen(wanted), from = 0, behind = 0;
+    while (from < len && word[from] == wanted[from])
+        from++;
+    while (behind < len - from && behind < most - from &&
+           word[len - behind - 1] == wanted[most - behind - 1])
+        behind++;
+    size_t a = len - from - behind, b = most - from - behind;
+    int swapped =
+        a == 2 && b == 2 && word[from] == wanted[from + 1] && word[from + 1] == wanted[from];
+    return (a <= 1 && b <= 1) || swapped;
+}
+
+static int read_config(struct options *o, const char *word)
+{
+    static const char *const tasks[] = { "check", "routes", "connect" };
+    char hint[64]; /* whatever is nearly a task is short */
+    if (o->config)
+        return complain("more than one config file: ", word);
+    for (size_t i = 0; o->task == SERVE && i < sizeof tasks / sizeof *tasks; i++) {
+        if (!is_nearly(word, tasks[i]) || exists(word))
+            continue;
+        snprintf(hint, sizeof hint, "%s (did you mean \"%s\"?)", word, tasks[i]);
+        return complain("there is no file ", hint);
+    }
+    o->config = word;
+    return 0;
+}
+
 /* A word that is no option: what to do, once, and the config file (./check if it is called so). */
 static int read_word(struct options *o, const char *word)
 {
@@ -159,10 +198,8 @@ static int read_word(struct options *o, const char *word)
         o->id = word;
     else if (o->task == SERVE && strcmp(word, "connect") == 0)
         o->task = CONNECT;
-    else if (o->config)
-        return complain("more than one config file: ", word);
     else
-        o->config = word;
+        return read_config(o, word);
     return 0;
 }
 
@@ -197,14 +234,6 @@ static int read_arguments(struct options *o, int argc, char **argv)
 }
 
 /* ---- what is asked for ---- */
-
-static int exists(const char *path)
-{
-    FILE *file = fopen(path, "r");
-    if (file)
-        fclose(file);
-    return file != NULL;
-}
 
 static int configure(struct luaserve *server, const struct options *o, struct luaserve_error *error)
 {
