@@ -61,7 +61,7 @@ end)
 app:get("/many", function(req)
   local conns = {}
   for i = 1, 17 do conns[i] = assert(app.connect("127.0.0.1", tonumber(req.query.port))) end
-  conns[2]:write("of the second\n")
+  if req.query.n == "15" then conns[2]:write("of the second\n") end
   local next_one = conns[1]:events(table.unpack(conns, 2, tonumber(req.query.n)))
   local source, text = next_one()
   return { text = tostring(source == conns[2]) .. text }
