@@ -46,7 +46,7 @@ describe("the command", function()
       pipe:close()
       return text
     end
-    for word, task in pairs { chek = "check", chekc = "check", checks = "check", route = "routes",
+    for word, task in pairs { chek = "check", chekc = "check", checks = "check", route = "routes", ["trac 0123"] = "trace",
       ["conect localhost:80"] = "connect", ["--dev rootes"] = "routes" } do
       assert.truthy(said(word):find(('(did you mean "%s"?)'):format(task), 1, true), word)
       assert.truthy(said(word):find "^luaserve: there is no file .*exit 64\n$", word)

@@ -52,6 +52,10 @@ struct options {
     size_t set_count;
 };
 
+static const char *const tasks[] = {
+    [CHECK] = "check", [ROUTES] = "routes", [TRACE] = "trace", [CONNECT] = "connect"
+};
+
 static int complain(const char *what, const char *about)
 {
     fprintf(stderr, "luaserve: %s%s\n", what, about);
@@ -169,11 +173,10 @@ static int is_nearly(const char *word, const char *wanted)
 
 static int read_config(struct options *o, const char *word)
 {
-    static const char *const tasks[] = { "check", "routes", "connect" };
     char hint[64]; /* whatever is nearly a task is short */
     if (o->config)
         return complain("more than one config file: ", word);
-    for (size_t i = 0; o->task == SERVE && i < sizeof tasks / sizeof *tasks; i++) {
+    for (unsigned i = CHECK; o->task == SERVE && i <= CONNECT; i++) {
         if (!is_nearly(word, tasks[i]) || exists(word))
             continue;
         snprintf(hint, sizeof hint, "%s (did you mean \"%s\"?)", word, tasks[i]);
@@ -188,19 +191,17 @@ static int read_word(struct options *o, const char *word)
 {
     if (o->task == CONNECT)
         return read_address(o, word);
-    if (o->task == SERVE && strcmp(word, "check") == 0)
-        o->task = CHECK;
-    else if (o->task == SERVE && strcmp(word, "routes") == 0)
-        o->task = ROUTES;
-    else if (o->task == SERVE && strcmp(word, "trace") == 0)
-        o->task = TRACE;
-    else if (o->task == TRACE && !o->id)
+    if (o->task == TRACE && !o->id) {
         o->id = word;
-    else if (o->task == SERVE && strcmp(word, "connect") == 0)
-        o->task = CONNECT;
-    else
-        return read_config(o, word);
-    return 0;
+        return 0;
+    }
+    for (unsigned i = CHECK; o->task == SERVE && i <= CONNECT; i++) {
+        if (strcmp(word, tasks[i]) == 0) {
+            o->task = i;
+            return 0;
+        }
+    }
+    return read_config(o, word);
 }
 
 /* Does each belong to the task? */
