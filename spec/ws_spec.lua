@@ -18,6 +18,10 @@ app:ws("/nil", function(_, ws) ws:receive() error() end)
 app:ws("/loop", { cpu = "100ms" }, function(_, ws) ws:receive() while true do end end)
 app:ws("/abort", function(_, ws) ws:receive() app.abort(403, "not you") end)
 app:ws("/bye", function(_, ws) ws:close(4001, "so long") end)
+app:ws("/halves", function(_, ws)
+  ws:duplex(function(half) for _ in half:messages() do end app.log.info("the reader has ended") end,
+    function(half) half:close(4005) end)
+end)
 app:ws("/twice", function(_, ws)
   local waits = 0
   ws:close(4002)
@@ -223,6 +227,13 @@ describe("WebSockets", function()
     assert.equal("still here", (ws:receive()))
     ws:close()
     assert.truthy(server:log "heard ended")
+  end)
+
+  it("end both processes of a duplex when one has said the close, whether or not the client answers", function()
+    local ws = server:ws "/halves"
+    assert.equal("\x88\x02\x0f\xa5", ws.client:receive(4))
+    assert.equal("", ws.client:receive "*a")
+    assert.truthy(server:log "the reader has ended")
   end)
 
   it("ask a client whom nobody has listened to for long, before they leave it", function()

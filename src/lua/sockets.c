@@ -11,6 +11,7 @@
 #include "lua/reply.h"
 #include "lua/socket.h"
 #include "lua/wait.h"
+#include "os/sys.h"
 
 enum {
     KEPT = 4 << 10,   /* bytes of memory that an empty message keeps */
@@ -151,6 +152,16 @@ static int core_ws_close(lua_State *L)
     return 1;
 }
 
+/* ws_leave(ws): what the client still sends is of no interest (RFC 6455 7.1.1): neither here nor to the other process of a
+ * duplex, which would go on reading. */
+static int core_ws_leave(lua_State *L)
+{
+    struct ls_socket *s = check(L);
+    if (!s->over && s->conn.wire.fd >= 0)
+        ls_sys_shutdown(s->conn.wire.fd, SHUT_RDWR);
+    return 0;
+}
+
 /* ws_flush(ws): true: all is written. */
 static int core_ws_flush(lua_State *L)
 {
@@ -271,9 +282,11 @@ void ls_sockets_open(lua_State *L)
 void ls_sockets_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "ws_accept", core_ws_accept }, { "ws_begin", core_ws_begin }, { "ws_try", core_ws_try },
-        { "ws_ends", core_ws_ends },     { "ws_send", core_ws_send },   { "ws_ping", core_ws_ping },
-        { "ws_close", core_ws_close },   { "ws_flush", core_ws_flush }, { NULL, NULL }
+        { "ws_accept", core_ws_accept }, { "ws_begin", core_ws_begin },
+        { "ws_try", core_ws_try },       { "ws_ends", core_ws_ends },
+        { "ws_send", core_ws_send },     { "ws_ping", core_ws_ping },
+        { "ws_close", core_ws_close },   { "ws_flush", core_ws_flush },
+        { "ws_leave", core_ws_leave },   { NULL, NULL }
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -63,6 +63,7 @@ function ws.close(self, code, reason)
   while not core.ws_ends(self) and core.now() < due and core.wait(due, self) do
     -- and look again
   end
+  core.ws_leave(self)
 end
 
 -- The handshake ----------------------------------------------------------------------------------------
