@@ -57,8 +57,10 @@ describe("while developing", function()
   end)
 
   it("the mode is fork, and the log says so where another one is configured", function()
-    local other = spec.start { config = { dev = true, processes = { mode = "pool" } }, scripts = { ["a.lua"] = "" } }
+    local other = spec.start { config = { dev = true, processes = { mode = "pool" } }, scripts = {
+      ["a.lua"] = "local app = require 'luaserve' app:get('/', function() return app.mode .. tostring(app.dev) end)" } }
     assert.truthy(other:log "dev: processes.mode is fork")
+    assert.equal("forktrue", other:get("/").body)
     other:stop()
   end)
 

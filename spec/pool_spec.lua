@@ -6,6 +6,7 @@ local spec = require "luaserve.spec"
 local source = [[
   local app = require "luaserve"
   local count = 0
+  app:get("/mode", function() return app.mode end)
   app:get("/ok", function() return "ok" end)
   app:get("/count", function() count = count + 1 return tostring(count) end)
   app:get("/pid", function() return tostring((io.open "/proc/self/stat"):read "n") end)
@@ -428,6 +429,8 @@ describe("a reload of a pool", function()
     server:signal "HUP"
     assert.truthy(server:log "processes%.mode stays pool until the next start")
     assert.equal("ok", server:get("/ok").body)
+    assert.truthy(server:log "reloaded: generation 2")
+    assert.equal("pool", server:get("/mode").body)
     server:stop()
   end)
 end)

@@ -192,6 +192,8 @@ function Scope:error(status, handler) end
 
 ---@class luaserve.App: luaserve.Scope
 ---@field version string
+---@field mode "fork"|"pool" processes.mode of the server
+---@field dev boolean whether what is saved is served at once
 ---@field next luaserve.Next as a result: the next route that matches, then www
 local app = {}
 

@@ -216,6 +216,8 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     lua_setfield(L, -2, "version");
     ls_templates_push(L, options->views);
     lua_setfield(L, -2, "templates");
+    lua_pushstring(L, options->mode);
+    lua_setfield(L, -2, "mode");
     lua_pushstring(L, options->scripts);
     lua_setfield(L, -2, "scripts");
     lua_pushboolean(L, options->dev);

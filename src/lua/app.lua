@@ -10,7 +10,7 @@ local check = part "check"
 local routes = part("routes", core, check)
 local fail, described = check.fail, check.described
 
-local app = { version = core.version, json = core.json, next = core.next }
+local app = { version = core.version, mode = core.mode, dev = core.dev, json = core.json, next = core.next }
 
 local function check_dot(first, name)
   if first == app then fail(2, "call app.%s(...) with a dot", name) end

@@ -49,6 +49,7 @@ struct ls_lua_options {
     const char *session_cookie;
     uint64_t session_max_age;     /* µs */
     const char *status, *metrics; /* paths; "": none */
+    const char *mode;             /* processes.mode */
     bool dev;
     bool alone;          /* handlers may start no programs */
     uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */

@@ -15,6 +15,7 @@
 #include "os/sys.h"
 #include "os/whole.h"
 #include "server/error.h"
+#include "server/mode.h"
 
 enum { LINGER_TIMEOUT = 2000000 }; /* µs for a client to finish after our last word */
 
@@ -198,6 +199,7 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
         .session_max_age = g->config.session.max_age,
         .status = g->config.status,
         .metrics = g->config.metrics,
+        .mode = (g->mode ? g->mode : ls_mode_of(&g->config))->name,
         .dev = g->config.dev,
         .alone = !g->config.sandbox.processes,
         .load_until = ls_clock_us() + g->config.limits.load,

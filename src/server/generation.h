@@ -15,6 +15,8 @@
 
 struct ls_generation {
     struct ls_config config;
+    const struct ls_mode
+        *mode; /* that the server is in already; NULL: what the configuration says */
     bool loaded;
     struct ls_log log;
     struct ls_log_file {

@@ -28,6 +28,7 @@ static int make(const struct luaserve *s, struct ls_generation **made, struct lu
     struct ls_generation *g = *made = ls_generation_new(s->made_up);
     if (!g)
         return ls_error_os(error, "reload", -ENOMEM);
+    g->mode = s->mode;
     int err = ls_recipe_follow(&s->recipe, g, error);
     if (err == 0)
         err = ls_generation_load(g, error);
