@@ -37,7 +37,7 @@ UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/un
            $(FUZZ:%=$(BUILD)/unit/fuzz_%_test)
 C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all help deps run test unit spec lint format layers asan fuzz clean conformance valgrind clients \
+.PHONY: all help deps run dev test unit spec lint format layers asan fuzz clean conformance valgrind clients \
         slow soak kills check-all
 
 all: $(BIN)
@@ -83,7 +83,13 @@ deps: ## install what the build and the tests need (Debian; says what and why)
 run: ## install what is missing, build, serve config.lua
 	@./spec/deps.sh build
 	@$(MAKE) --no-print-directory all
+	@echo '(make dev serves to this machine alone, and at once what you have saved)'
 	./$(BIN) config.lua
+
+dev: ## the same while you write: for this machine alone, serves at once what was saved, shows errors
+	@./spec/deps.sh build
+	@$(MAKE) --no-print-directory all
+	./$(BIN) config.lua --host 127.0.0.1 --dev
 
 test: ## install what is missing, build, run every test
 	@./spec/deps.sh build test

@@ -3,36 +3,12 @@
 local spec = require "luaserve.spec"
 
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
-local chromium = dofile(folder .. "chromium.lua")
+local chromium = dofile(spec.path "spec/chromium.lua")
 local example = dofile(folder .. "example.lua")
 
 local CONNECTED = "document.body.dataset.state === 'connected'"
 local TEXTS = "[...document.querySelectorAll('.message .text')].map(e => e.textContent).join('|')"
 local NAMES = "[...document.querySelectorAll('#people .name')].map(e => e.textContent).join('|')"
-
--- The smallest contrast of the texts in sight to what is behind them, as WCAG reckons it.
-local CONTRAST = [[(() => {
-  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const light = color => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(v => v / 255)
-      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = e => {
-    const color = getComputedStyle(e).backgroundColor;
-    return color === "rgba(0, 0, 0, 0)" ? behind(e.parentElement) : color;
-  };
-  let least = Infinity;
-  for (const e of document.querySelectorAll("h1, h2, label, button, input, .name, .process, time, .text, .note, #status")) {
-    if (!e.checkVisibility()) continue;
-    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
-    least = Math.min(least, (a + 0.05) / (b + 0.05));
-  }
-  return least;
-})()]]
 
 describe("the page of the chat room", function()
   local browser, server, url
@@ -208,8 +184,8 @@ describe("the page of the chat room", function()
           page:look(size[1], size[2], scheme)
           assert.same({ size[1], size[2] }, { page:eval "document.documentElement.scrollWidth",
             page:eval "document.documentElement.scrollHeight" })
-          local contrast = page:eval(CONTRAST)
-          assert.truthy(contrast >= 4.5, ("%s: %s"):format(scheme, contrast))
+          local contrast, where = page:contrast()
+          assert.truthy(contrast >= 4.5, ("%s: %s %s"):format(scheme, contrast, where))
         end
       end
     end

@@ -26,17 +26,22 @@ Page.__index = Page
 
 local function open(port, path)
   local client = http.connect("127.0.0.1", port, TIMEOUT)
-  return setmetatable({ ws = assert(websocket.open(client, path)), last = 0, happened = {}, faults = {} }, Page)
+  return setmetatable({ ws = assert(websocket.open(client, path)), last = 0, happened = {}, asked = {}, faults = {} }, Page)
 end
 
--- What has happened; and what the page complains of: exceptions, and what else the console calls an error.
+-- What has happened; what the page has asked for; and what it complains of: exceptions, and what else the
+-- console calls an error.
 local function note(page, event)
-  local entry = event.params and event.params.entry
+  local params = event.params or {}
   page.happened[event.method] = true
   if event.method == "Runtime.exceptionThrown" then
-    page.faults[#page.faults + 1] = json.encode(event.params.exceptionDetails)
-  elseif event.method == "Log.entryAdded" and entry.level == "error" then
-    page.faults[#page.faults + 1] = entry.text
+    page.faults[#page.faults + 1] = json.encode(params.exceptionDetails)
+  elseif event.method == "Log.entryAdded" and params.entry.level == "error" then
+    page.faults[#page.faults + 1] = params.entry.text .. " " .. (params.entry.url or "")
+  elseif event.method == "Network.requestWillBeSent" then
+    page.asked[#page.asked + 1] = params.request.url
+  elseif event.method == "Network.webSocketCreated" then
+    page.asked[#page.asked + 1] = params.url
   end
 end
 
@@ -91,21 +96,61 @@ function Page:press(key)
   end
 end
 
---- Size in CSS pixels, and "light" or "dark".
-function Page:look(width, height, scheme)
+--- Size in CSS pixels, "light" or "dark", and whether its reader wants nothing to move.
+function Page:look(width, height, scheme, still)
   self:call("Emulation.setDeviceMetricsOverride", { width = width, height = height, deviceScaleFactor = 1,
     mobile = width < 600 })
-  self:call("Emulation.setEmulatedMedia", { features = { { name = "prefers-color-scheme", value = scheme } } })
+  self:call("Emulation.setEmulatedMedia", { features = { { name = "prefers-color-scheme", value = scheme },
+    { name = "prefers-reduced-motion", value = still and "reduce" or "no-preference" } } })
 end
 
---- What assistive technology is told: "role name" of each node that has a name.
+-- Of all elements in sight with a text of their own: the one with the smallest contrast.
+local CONTRAST = [[(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const light = color => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = e => {
+    const color = getComputedStyle(e).backgroundColor;
+    return color === "rgba(0, 0, 0, 0)" ? behind(e.parentElement) : color;
+  };
+  let least = { contrast: Infinity };
+  for (const e of document.body.querySelectorAll("*")) {
+    const text = [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim()) || e.matches("input");
+    if (!text || !e.checkVisibility()) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < least.contrast) least = { contrast, where: e.outerHTML.slice(0, 100) };
+  }
+  return least;
+})()]]
+
+--- The smallest contrast of a text to what is behind it, as WCAG reckons it, and where that is.
+function Page:contrast()
+  local least = self:eval(CONTRAST)
+  return least.contrast, least.where
+end
+
+local OPERATED = { button = true, link = true, textbox = true, checkbox = true, combobox = true, radio = true }
+
+--- What assistive technology is told: "role name" of each node that has a name; and a list of the roles of
+--- what can be operated and has none.
 function Page:accessible()
-  local set = {}
+  local set, nameless = {}, {}
   for _, node in ipairs(self:call "Accessibility.getFullAXTree".nodes) do
-    local name = node.name and node.name.value or ""
-    if not node.ignored and name ~= "" then set[node.role.value .. " " .. name] = true end
+    local name, role = node.name and node.name.value or "", node.role and node.role.value
+    if not node.ignored and name ~= "" then
+      set[role .. " " .. name] = true
+    elseif not node.ignored and OPERATED[role] then
+      nameless[#nameless + 1] = role
+    end
   end
-  return set
+  return set, nameless
 end
 
 --- Leaves the page, as if its tab were closed.
@@ -120,6 +165,9 @@ local Browser = {}
 Browser.__index = Browser
 
 local M = {}
+
+--- Whether there is one.
+function M.installed() return (os.execute "command -v chromium >/dev/null") end
 
 local function wait_for_port(profile)
   local deadline = socket.gettime() + TIMEOUT
@@ -150,7 +198,7 @@ function Browser:page(url)
   local target = self.control:call("Target.createTarget", { url = "about:blank", newWindow = true }).targetId
   local page = open(self.port, "/devtools/page/" .. target)
   page.browser, page.target = self.control, target
-  for _, domain in ipairs { "Runtime", "Log", "Page", "Accessibility" } do page:call(domain .. ".enable") end
+  for _, domain in ipairs { "Runtime", "Log", "Page", "Network", "Accessibility" } do page:call(domain .. ".enable") end
   page:call("Emulation.setFocusEmulationEnabled", { enabled = true })
   page:visit(url)
   return page

@@ -1,0 +1,12 @@
+-- A clock: server-sent events, until whoever listens has left.
+-- The loop is the process's only work, and blocks nobody else.
+local app = require "luaserve"
+local pid = require "pid"
+
+app:get("/clock", function(_, res)
+  res:event_stream { retry = "1s" }
+  while true do
+    res:event("tick", { time = os.date "%H:%M:%S", pid = pid() })
+    app.sleep "1s"
+  end
+end)
