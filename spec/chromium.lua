@@ -6,7 +6,7 @@ local socket = require "socket"
 local websocket = require "luaserve.websocket"
 
 local TIMEOUT = 20   -- seconds for the start, and for each answer
-local LIFETIME = 120 -- seconds after which it is killed in any case
+local LIFETIME = 300 -- seconds after which it is killed in any case
 
 -- It runs as root where the specs do, and asks nobody but our server for anything.
 local FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking " ..
@@ -56,7 +56,11 @@ function Page:call(method, params)
   self.last = self.last + 1
   self.ws:send(json.encode { id = self.last, method = method, params = params or { _ = 0 } })
   local message
-  repeat message = receive(self) until message.id == self.last
+  local deadline = socket.gettime() + TIMEOUT
+  repeat
+    message = receive(self)
+    assert(socket.gettime() < deadline, "no answer in time: " .. method .. " " .. json.encode(params or {}))
+  until message.id == self.last
   return assert(message.result, message.error and message.error.message)
 end
 
