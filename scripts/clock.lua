@@ -1,5 +1,5 @@
 -- A clock: server-sent events, until whoever listens has left.
--- The loop is the process's only work, and blocks nobody else.
+-- A plain loop: while it sleeps, it holds nobody else up.
 local app = require "luaserve"
 local pid = require "pid"
 

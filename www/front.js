@@ -40,7 +40,7 @@ function draw() {
   const items = [...workers].map(([pid, does]) => made("li", [badge(pid), made("span", does.join(", "), "does")]));
   if (gone) items.push(made("li", [made("span", "†", "pid gone"), made("span", `${gone} died of /crash/abort`, "does")]));
   $("tree").replaceChildren(made("li", [made("span", `${front.server}`, "pid server"),
-    made("span", "the server: accepts, starts, buries", "does"), made("ul", items)]));
+    made("span", "the server, which starts the others", "does"), made("ul", items)]));
 }
 
 // A process has begun to do that, or has ended (pid is undefined).
@@ -251,13 +251,9 @@ function press(button, work) {
 }
 
 function explain() {
-  const pool = front.mode === "pool";
+  document.documentElement.dataset.mode = front.mode;
   $("version").textContent = front.version;
-  $("mode").textContent = pool ? "Mode pool: a few processes serve all clients, these and others."
-    : `Mode fork: each connection has a process of its own${front.dev ? ", and while developing each request a connection" : ""}.`;
-  if (pool) $("danger").append(" In mode pool others share the process: here it is not made to crash, and while a " +
-    "handler loops they wait.");
-  $("how").replaceChildren(...front.dev ? [", save it, and load this page anew."]
+  $("how").replaceChildren(...front.dev ? [", save it, and load this page anew. While developing, each request has a connection."]
     : [", let the server read it again, ", made("code", `kill -HUP ${front.server}`), ", and load this page anew. Or start it with ",
       made("code", "make dev"), ", which serves what you have just saved."]);
 }
@@ -267,7 +263,6 @@ async function begin() {
   const { response, text } = await ask("/front");
   if (!response.ok) return; // its script is gone
   front = JSON.parse(text);
-  document.documentElement.classList.add("scripted");
   explain();
   showScripts();
   press($("again"), who);
