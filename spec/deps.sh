@@ -34,7 +34,7 @@ test  clang-format     checks how the C is formatted
 test  wrk              load, for whether the benchmark works
 deep  valgrind         the C tests once more
 deep  slowhttptest     attacks by slowness
-page  chromium         a browser: fetch, and the page of docs/examples/sockets (make clients; 400 MB)
+page  chromium         a browser: the front page (make test), fetch, and docs/examples/sockets (make clients; 400 MB)
 bench wrk              load, for the benchmark
 bench curl             looks whether all servers answer the same
 bench lua5.4           medians, tables, plot

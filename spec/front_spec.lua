@@ -7,6 +7,8 @@ if not chromium.installed() then
   return
 end
 
+local CONFIG = { status = "/status", metrics = "/metrics", trace = true }
+
 local function contents(path)
   local file <close> = assert(io.open(spec.path(path)))
   return file:read "a"
@@ -25,7 +27,7 @@ describe("the front page", function()
   teardown(function() browser:stop() end)
   before_each(function()
     pages = {}
-    server = spec.start { www = "www", scripts = "scripts", config = { status = "/status", metrics = "/metrics", trace = true } }
+    server = spec.start { www = "www", scripts = "scripts", config = CONFIG }
   end)
   after_each(function()
     for _, page in ipairs(pages) do page:close() end
@@ -50,7 +52,7 @@ describe("the front page", function()
 
   -- The console tells of every answer of 400 and more; it has nothing else to tell.
   local function assert_content(page)
-    for _, fault in ipairs(page.faults) do assert.truthy(fault:find "/crash/" or fault:find "/status/trace/", fault) end
+    for _, fault in ipairs(page.faults) do assert.truthy(fault:find "/crash/", fault) end
   end
 
   it("greets, and says which process answers for whom, and how often it was asked", function()
@@ -71,7 +73,7 @@ describe("the front page", function()
   it("shows what GET /hello answers, and the scripts, as text", function()
     local scripts = { ["hello.lua"] = contents("scripts/hello.lua"):gsub("World", "<b>Moon</b> &amp; <i>", 1) }
     for _, name in ipairs { "front.lua", "process.lua", "lib/pid.lua" } do scripts[name] = contents("scripts/" .. name) end
-    local other = spec.start { www = "www", scripts = scripts }
+    local other = spec.start { www = "www", scripts = scripts, config = CONFIG }
     local page = visit(other)
     page:wait(text "traced")
     assert.equal("Hello, Moon & !", page:eval(text "hello"))
@@ -82,31 +84,30 @@ describe("the front page", function()
     other:stop()
   end)
 
-  -- The server, with another answer to who asks for a trace.
-  local function with_traces(answer)
-    local scripts = {}
-    for path in io.popen "cd scripts && ls *.lua lib/*.lua":lines() do scripts[path] = contents("scripts/" .. path) end
-    scripts["trace.lua"] = 'require "luaserve":get("/status/trace/:id[%x]", function(req) ' .. answer .. " end)"
-    return spec.start { www = "www", scripts = scripts, config = { status = false } }
-  end
-
   it("shows the syscalls of the request that it has just made", function()
-    local other = with_traces [[return { status = req.headers.accept == "text/plain" and 200 or 406, text =
-      '    0 read(8, "GET /process HTTP/1.1\\r\\n<b>"..., 65536) = 178 <5>\n   41 writev(8, [{…}], 1) = ' .. #req.params.id .. ' <20>\n' }]]
-    local page = arrive(other)
-    assert.truthy(page:eval(text "traced"):find "^GET /process, request %x+:$")
-    assert.equal('    0 read(8, "GET /process HTTP/1.1\\r\\n<b>"..., 65536) = 178 <5>\n   41 writev(8, [{…}], 1) = 16 <20>\n',
-      page:eval(text "trace"))
+    local page = arrive()
+    local id = page:eval(text "traced"):match "^GET /process, request (%x+):$"
+    local calls = page:eval(text "trace")
+    assert.equal(server:get("/status/trace/" .. id, { headers = { Accept = "text/plain" } }).body, calls)
+    assert.truthy(calls:find '"GET /process HTTP/1.1\\r\\n' and calls:find '"HTTP/1.1 200 OK\\r\\n', calls)
+    assert.equal(select(2, calls:gsub("\n", "")), page:eval "document.querySelectorAll('#trace .call').length")
     assert.is_true(page:eval "document.getElementById('trace').checkVisibility()")
-    assert.same({}, page.faults)
-    other:stop()
+    assert_content(page)
   end)
 
   it("says why there are no syscalls, and what to do", function()
-    for answer, says in pairs { ["return 404"] = "trace = true", ["return 403"] = "http://localhost:" } do
-      local other = with_traces(answer)
-      local page = arrive(other)
-      assert.truthy(page:eval(text "traced"):find(says, 1, true))
+    local proxied = { ["X-Forwarded-For"] = "203.0.113.7" }
+    for _, case in ipairs {
+      { { status = "/status" }, {}, "It takes status = \"/status\" and trace = true" },
+      { { status = "/status", trace = true }, proxied, "open http://localhost:" },
+      { { status = "/status", trace = true, trusted_proxies = { "127.0.0.1" } }, proxied, 'observers = { "203.0.113.7" }' },
+    } do
+      local other = spec.start { www = "www", scripts = "scripts", config = case[1] }
+      local page = visit(other, function(page)
+        if next(case[2]) then page:call("Network.setExtraHTTPHeaders", { headers = case[2] }) end
+      end)
+      page:wait(READY)
+      assert.truthy(page:eval(text "traced"):find(case[3], 1, true), page:eval(text "traced"))
       assert.is_false(page:eval "document.getElementById('trace').checkVisibility()")
       page:close()
       other:stop()

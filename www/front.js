@@ -111,8 +111,8 @@ function untraced(status, ip) {
   if (status === 403 && LOCAL.test(ip)) return `Not shown, since this page was asked for as “${location.hostname}”, or ` +
     `through a proxy. Traces are for this machine alone: open http://localhost:${location.port || 80}/ on it.`;
   if (status === 403) return `Not shown, since you come from ${ip}. Traces are for the machine of the server alone, ` +
-    `and for those whom config.lua names: observers = { "${ip}" }.`;
-  if (status === 404) return "There is no trace. In config.lua, status = \"/status\" and trace = true record them.";
+    `and for those whom config.lua names, observers = { "${ip}" }; never through a proxy.`;
+  if (status === 404) return "There is none. It takes status = \"/status\" and trace = true in config.lua, from the start of the server on.";
   return `There is no trace: ${status}.`;
 }
 
@@ -123,7 +123,7 @@ async function trace(id, ip) {
   const lines = text.trimEnd().split("\n");
   $("traced").textContent = `GET /process, request ${id}:`;
   $("trace").replaceChildren(...lines.flatMap(line => {
-    const [, when, call, rest] = /^(\s*\d+ )(\w+)(.*)$/.exec(line) ?? ["", "", "", line];
+    const [, when, call, rest] = /^(\s*-?\d+ )(\w+)(.*)$/.exec(line) ?? ["", "", "", line];
     return [made("span", when, "when"), made("span", call, "call"), `${rest}\n`];
   }));
 }
