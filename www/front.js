@@ -101,7 +101,7 @@ async function who() {
   serves("page", pid);
   const shared = front.mode === "pool";
   $("facts").replaceChildren("Process ", badge(pid), ` answers, for ${ip} port ${port}. `, shared
-    ? `Other clients share it; all of them together have asked it ${requests} times.`
+    ? `Other clients share it; this was the ${ordinal(requests)} request of all of them.`
     : `It serves nobody else, and this was the ${ordinal(requests)} request on its connection.`);
   if (id) await trace(id, ip);
 }
