@@ -58,7 +58,7 @@ describe("the front page", function()
   it("greets, and says which process answers for whom, and how often it was asked", function()
     local page = arrive()
     assert.equal("Hello, World!", page:eval(text "hello"))
-    local pid, ip, port = page:eval(text "facts"):match "^Process (%d+) answers, for (%S+) port (%d+)%."
+    local pid, ip, port = page:eval(text "facts"):match "^Process (%d+) answered (%S+), port (%d+)%."
     assert.equal("127.0.0.1", ip)
     assert.is_true(tonumber(port) > 0)
     assert.equal(pid, page:eval "document.querySelector('#facts .pid').textContent")

@@ -30,7 +30,7 @@ function colour(element, pid) {
 
 const badge = pid => colour(made("span", `${pid}`, "pid"), pid);
 
-const DOES = { page: "answers requests", clock: "ticks", counter: "tells the number", chat: "carries the chat" };
+const DOES = { page: "answered last", clock: "ticks", counter: "tells the number", chat: "carries the chat" };
 const at = {}; // what a process does for this page → which one
 let front, gone = 0;
 
@@ -56,7 +56,7 @@ function serves(role, pid) {
 
 // The scripts, as they were loaded ---------------------------------------------------------------------------
 
-const LUA = /(--.*)|("[^"]*")|\b(and|do|else|end|for|function|if|in|local|nil|not|or|repeat|require|return|then|until|while)\b/g;
+const LUA = /(--.*)|("(?:\\.|[^"\\\n])*")|\b(and|do|else|end|for|function|if|in|local|nil|not|or|repeat|require|return|then|until|while)\b/g;
 
 function coloured(source) {
   const parts = [];
@@ -100,7 +100,7 @@ async function who() {
   const { pid, ip, port, requests } = JSON.parse(text);
   serves("page", pid);
   const shared = front.mode === "pool";
-  $("facts").replaceChildren("Process ", badge(pid), ` answers, for ${ip} port ${port}. `, shared
+  $("facts").replaceChildren("Process ", badge(pid), ` answered ${ip}, port ${port}. `, shared
     ? `Other clients share it; this was the ${ordinal(requests)} request of all of them.`
     : `It serves nobody else, and this was the ${ordinal(requests)} request on its connection.`);
   if (id) await trace(id, ip);
@@ -225,7 +225,7 @@ async function crash(kind) {
   const path = `/crash/${kind}`;
   $("answer").replaceChildren(made("p", `POST ${path} …`, "caption"));
   const { response, text, id, ms } = await ask(path, { method: "POST" });
-  if (response.status === 500) gone++;
+  if (kind === "abort" && response.status === 500) gone++;
   const refused = response.status === 409;
   $("answer").replaceChildren(
     made("p", `${response.status} ${response.statusText}`, "verdict"),
