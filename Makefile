@@ -81,15 +81,12 @@ deps: ## install what the build and the tests need (Debian; says what and why)
 	@./spec/deps.sh
 
 run: ## install what is missing, build, serve config.lua
-	@./spec/deps.sh build
-	@$(MAKE) --no-print-directory all
-	@echo '(make dev serves to this machine alone, and at once what you have saved)'
-	./$(BIN) config.lua
-
 dev: ## the same while you write: for this machine alone, serves at once what was saved, shows errors
+dev: DEV := --host 127.0.0.1 --dev
+run dev:
 	@./spec/deps.sh build
 	@$(MAKE) --no-print-directory all
-	./$(BIN) config.lua --host 127.0.0.1 --dev
+	./$(BIN) config.lua $(DEV)
 
 test: ## install what is missing, build, run every test
 	@./spec/deps.sh build test

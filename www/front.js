@@ -253,7 +253,7 @@ function press(button, work) {
 function explain() {
   document.documentElement.dataset.mode = front.mode;
   $("version").textContent = front.version;
-  $("how").replaceChildren(...front.dev ? [", save it, and load this page anew. While developing, each request has a connection."]
+  $("how").replaceChildren(...front.dev ? [", save it, and load this page anew. (While developing, each request has a connection of its own.)"]
     : [", let the server read it again, ", made("code", `kill -HUP ${front.server}`), ", and load this page anew. Or start it with ",
       made("code", "make dev"), ", which serves what you have just saved."]);
 }
