@@ -112,7 +112,8 @@ function untraced(status, ip) {
     `through a proxy. Traces are for this machine alone: open http://localhost:${location.port || 80}/ on it.`;
   if (status === 403) return `Not shown, since you come from ${ip}. Traces are for the machine of the server alone, ` +
     `and for those whom config.lua names, observers = { "${ip}" }; never through a proxy.`;
-  if (status === 404) return "There is none. It takes status = \"/status\" and trace = true in config.lua, from the start of the server on.";
+  if (status === 404) return "There is none, or none any more. It takes status = \"/status\" and trace = true in " +
+    "config.lua, from the start of the server on.";
   return `There is no trace: ${status}.`;
 }
 
@@ -253,9 +254,10 @@ function press(button, work) {
 function explain() {
   document.documentElement.dataset.mode = front.mode;
   $("version").textContent = front.version;
-  $("how").replaceChildren(...front.dev ? [", save it, and load this page anew. (While developing, each request has a connection of its own.)"]
-    : [", let the server read it again, ", made("code", `kill -HUP ${front.server}`), ", and load this page anew. Or start it with ",
-      made("code", "make dev"), ", which serves what you have just saved."]);
+  $("how").replaceChildren(...front.dev
+    ? [", save it, and load this page anew. (While developing, each request has a connection of its own.)"]
+    : [", let the server read it again, ", made("code", `kill -HUP ${front.server}`), ", and load this page anew. Or ",
+      "start it with ", made("code", "make dev"), ", which serves what you have just saved."]);
 }
 
 async function begin() {
