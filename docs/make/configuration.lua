@@ -94,7 +94,7 @@ end
 local function write_head(lines)
   for _, line in ipairs(lines) do
     local word, rest = line:match "^(%u%l+)  +(.*)"
-    print(word and ("* **%s**: %s"):format(word, rest) or (line:gsub("^config.lua: what luaserve does", "What luaserve does")))
+    print(word and ("* **%s**: %s"):format(word, rest) or (line:gsub("^config.lua: what luaserve does", "`config.lua` says what luaserve does")))
   end
 end
 

@@ -1,7 +1,7 @@
 -- Renders the guide: docs/*.md and the READMEs of the examples as HTML, with the pages' order, titles and
 -- groups from docs/README.md. Files that they link to come along, sources as text.
 --
---   lua5.4 docs/make/pages.lua FOLDER      from the root of the repo; what was in FOLDER goes
+--   lua5.4 docs/make/pages.lua FOLDER      from the root of the repo; what else is in FOLDER goes
 --
 -- cmark-gfm reads the Markdown, as GitHub does; links, headings and the frame are made here.
 local out = assert(arg[1], "usage: docs/make/pages.lua FOLDER")
@@ -28,11 +28,16 @@ local function read(path)
   return text
 end
 
+local written = {}
+
+-- In place of what was there, whole: a server may be sending it.
 local function write(path, text)
   run("mkdir -p %s", path:match "^(.*)/")
-  local file = assert(io.open(path, "w"))
+  local file = assert(io.open(path .. ".new", "w"))
   assert(file:write(text))
   assert(file:close())
+  assert(os.rename(path .. ".new", path))
+  written[path] = true
 end
 
 -- Where things are -----------------------------------------------------------------------------
@@ -127,6 +132,11 @@ local function render(page)
     if name ~= "href" and name ~= "src" or before:find 'class="anchor"' then return nil end
     return ('%s%s="%s"'):format(before, name, link(page, target))
   end)
+  html = html:gsub('(<a href="([^"]*)">)[%w_/.-]+%.md</a>', function(tag, target) -- in a page it has a title
+    for _, other in ipairs(page.all) do
+      if relative(page.place, other.place) == target:match "^[^#]*" then return tag .. escape(other.title) .. "</a>" end
+    end
+  end)
   html = html:gsub("<table>", '<div class="scroll" tabindex="0"><table>'):gsub("</table>", "</table></div>")
   html = html:gsub("<pre>", '<pre tabindex="0">'):gsub("<!%-%- raw HTML omitted %-%->\n", "")
   html = html:gsub("<p>Next: [^\n]*</p>\n$", "") -- the frame says it
@@ -181,9 +191,11 @@ local function write_page(page, at, pages, groups)
 end
 
 local pages, groups = read_order()
-for _, page in ipairs(pages) do page.place = place_of(page.path) end
-run("rm -rf %s", out)
+for _, page in ipairs(pages) do page.place, page.all = place_of(page.path), pages end
 for at, page in ipairs(pages) do write_page(page, at, pages, groups) end
 for path in run "find docs/examples -type f ! -name README.md":gmatch "[^\n]+" do copied[path] = place_of(path) end
 for path, place in pairs(copied) do write(out .. "/" .. place, read(path)) end
 write(out .. "/docs.css", read "docs/make/docs.css")
+for path in run("find %s -type f", out):gmatch "[^\n]+" do
+  if not written[path] then assert(os.remove(path)) end
+end
