@@ -199,7 +199,7 @@ describe("the examples of", function()
     if count > 0 then
       it(page .. " run as printed", function()
         local server = spec.start(started)
-        local names = setmetatable({ server = server, assert = assert, bytes = "\x89PNG" }, { __index = _G })
+        local names = setmetatable({ server = server, assert = assert, spec = spec, bytes = "\x89PNG" }, { __index = _G })
         for _, block in ipairs(blocks) do
           if block.use == "conversation" then assert(load(block.text, page, "t", names))() end
           if block.use == "spec" then run_spec(server, block.text) end
