@@ -162,7 +162,7 @@ static long signal_before_wait(struct ls_sys_gate *gate, long nr, const long arg
 
 static void a_stop_just_before_the_wait_is_not_lost(void)
 {
-    struct ls_sys_gate gate = { signal_before_wait };
+    struct ls_sys_gate gate = { .pass = signal_before_wait };
     make_server();
     CHECK_INT(luaserve_listen(server, NULL), 0);
     signal(SIGUSR1, stop_server);
@@ -200,7 +200,7 @@ static void clients_of_a_stuck_server(uint16_t port, int verdict)
 
 static void a_client_is_turned_away_while_no_worker_gets_on(void)
 {
-    struct ls_sys_gate gate = { stop_new_workers };
+    struct ls_sys_gate gate = { .pass = stop_new_workers };
     char answer[12] = "";
     int verdict[2];
     CHECK_INT(pipe(verdict), 0);
