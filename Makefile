@@ -86,6 +86,7 @@ dev: DEV := --host 127.0.0.1 --dev
 run dev:
 	@./spec/deps.sh build
 	@$(MAKE) --no-print-directory all
+	@./spec/deps.sh docs && $(MAKE) --no-print-directory pages || echo "without the guide at /docs/"
 	./$(BIN) config.lua $(DEV)
 
 test: ## install what is missing, build, run every test
@@ -123,7 +124,7 @@ layers: ## no file includes upwards (design: base os http exchange lua server)
 format: ## clang-format over all C
 	clang-format -i $(C_FILES)
 
-include bench/rules.mk
+include bench/rules.mk docs/make/rules.mk
 
 conformance: all ## cases from public suites, of HTTP and WebSockets: make conformance CASES=dir (ALL=1: all sizes)
 	@./spec/conformance.sh ./$(BIN) "$(CASES)"

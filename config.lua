@@ -2,14 +2,14 @@
 --
 -- The file returns one table. Each line that is commented out shows a key with its default: take
 -- away the dashes to change it. `luaserve check` says what is wrong in it, and then in the scripts,
--- and listens on nothing. On the command line, --set limits.wall=5s sets any key for one run.
+-- and listens on nothing. On the command line, `--set limits.wall=5s` sets any key for one run.
 --
 -- Durations  a number of seconds (2.5), or "500ms", "10s", "5m", "1h"
 -- Sizes      a number of bytes, or "64K", "1M", "4G" (powers of 1024)
 -- Paths      relative ones start from the folder of this file
 --
 -- This is Lua, without what could read files or run programs: string, table, math, utf8 and the
--- basic functions are there, and `env`, the environment: port = tonumber(env.PORT or "3000").
+-- basic functions are there, and `env`, the environment: `port = tonumber(env.PORT or "3000")`.
 
 return {
   -- Where to listen. host is a numeric address: "127.0.0.1" for this machine alone, "0.0.0.0" for

@@ -10,7 +10,7 @@ describe("the command", function()
   it("prints help and version", function()
     local help = run { arguments = { "--help" } }
     assert.equal(0, help.code)
-    for _, word in ipairs { "check", "routes", "connect", "--local-port", "--port", "--host", "--www", "--scripts", "--dev", "--set",
+    for _, word in ipairs { "check", "routes", "config", "connect", "--local-port", "--port", "--host", "--www", "--scripts", "--dev", "--set",
       "--version" } do
       assert.truthy(help.out:find(word, 1, true), word)
     end
@@ -27,10 +27,30 @@ describe("the command", function()
     end
   end)
 
+  it("lists the keys of a config file: what they take, their defaults, what they do", function()
+    local pipe = io.popen((os.getenv "LUASERVE" or "./luaserve") .. " config")
+    local list = { out = pipe:read "a" }
+    assert.is_true(pipe:close())
+    assert.truthy(list.out:find('\nlimits.wall = "30s"\n    a duration from 10ms to 24h\n    for a handler ', 1, true))
+    assert.truthy(list.out:find("\nport = 3000\n    an integer from 0 to 65535\n", 1, true))
+    assert.truthy(list.out:find("\nlisten\n    a list of 1 to 16 addresses", 1, true))
+    local defaults = { "check" }
+    for key, value in ("\n" .. list.out):gmatch '\n([%w_.]+) = "?([^\n"]+)"?' do
+      if value ~= "-" and not ({ www = 1, scripts = 1, views = 1 })[key] then
+        defaults[#defaults + 1] = "--set=" .. key .. "=" .. value
+      end
+    end
+    assert.is_true(#defaults > 30)
+    for first = 2, #defaults, 20 do
+      local result = run { arguments = { "check", table.unpack(defaults, first, math.min(first + 19, #defaults)) } }
+      assert.equal(0, result.code, result.err)
+    end
+  end)
+
   it("exits 64 when it is called wrongly", function()
     for _, arguments in ipairs { { "--nonsense" }, { "-x" }, { "a.lua", "b.lua" }, { "--port" },
       { "--set", "novalue" }, { "--dev=1" }, { "--port", "abc" }, { "--set", "nokey=1" },
-      { "check", "routes", "a.lua" } } do
+      { "check", "routes", "a.lua" }, { "config", "a.lua" }, { "config", "--dev" } } do
       local result = run { arguments = arguments }
       assert.equal(64, result.code)
       assert.truthy(result.err:find "^luaserve: ")

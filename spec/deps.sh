@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of what the build and the tests need (Debian and its relatives).
 #
-#   spec/deps.sh [build] [test] [fuzz] [deep] [page] [bench]      without an argument build and test
+#   spec/deps.sh [build] [test] [docs] [proxy] [fuzz] [deep] [page] [bench]      without an argument build and test
 #
 # Says what it installs and why; says nothing when nothing is missing. Without the right to
 # install it names what is missing and exits 1.
@@ -32,6 +32,12 @@ test  strace           the specs that look at syscalls
 test  procps           pgrep: the specs that count processes
 test  clang-format     checks how the C is formatted
 test  wrk              load, for whether the benchmark works
+test  cmark-gfm        the specs of the guide
+docs  cmark-gfm        makes HTML of the guide (docs/*.md)
+docs  lua5.4           puts its pages together
+proxy nginx-light      a proxy: the specs of docs/deploy.md
+proxy haproxy          another one
+proxy logrotate        and what rotates logs
 deep  valgrind         the C tests once more
 deep  slowhttptest     attacks by slowness
 page  chromium         a browser: the front page (make test), fetch, and docs/examples/sockets (make clients; 400 MB)
@@ -54,8 +60,8 @@ LIST
 [ $# -gt 0 ] || set -- build test
 for group in "$@"; do
   case $group in
-    build | test | fuzz | deep | page | bench) ;;
-    *) echo "usage: spec/deps.sh [build] [test] [fuzz] [deep] [page] [bench]" >&2; exit 64 ;;
+    build | test | docs | proxy | fuzz | deep | page | bench) ;;
+    *) echo "usage: spec/deps.sh [build] [test] [docs] [proxy] [fuzz] [deep] [page] [bench]" >&2; exit 64 ;;
   esac
 done
 
@@ -107,13 +113,13 @@ install() {
     apt-get -qq -y --no-install-recommends install $missing > /dev/null
 }
 
-# Servers that come for the benchmark are not to serve by themselves, neither now nor after a boot.
+# Servers that come for the benchmark, or for specs, are not to serve by themselves, neither now nor after a boot.
 # One that was there before is left as it is.
 services=
 for name in $missing; do
   case $name in
     nginx-light) command -v nginx > /dev/null || services="$services nginx" ;;
-    lighttpd | h2o) services="$services $name" ;;
+    lighttpd | h2o | haproxy) services="$services $name" ;;
   esac
 done
 policy=/usr/sbin/policy-rc.d

@@ -2,11 +2,40 @@
 local socket = require "socket"
 local spec = require "luaserve.spec"
 
+local binary = spec.path(os.getenv "LUASERVE" or "luaserve")
+
 local function read(path)
   local file = assert(io.open(path), path)
   local text = file:read "a"
   file:close()
   return text
+end
+
+local function output(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local text = pipe:read "a"
+  return text, pipe:close()
+end
+
+local PAGES = { "README.md" }
+for page in io.popen("ls docs/*.md docs/examples/*/*.md"):lines() do PAGES[#PAGES + 1] = page end
+
+-- The page that a path leads to from another one.
+local function resolve(from, path)
+  local parts = {}
+  for part in ((from:match "^(.*/)" or "") .. path):gmatch "[^/]+" do
+    if part == ".." then parts[#parts] = nil else parts[#parts + 1] = part end
+  end
+  return table.concat(parts, "/")
+end
+
+-- The names that a page's headings have in links.
+local function anchors(page)
+  local names, text = {}, read(page):gsub("\n```.-\n```", "")
+  for heading in text:gmatch "\n#+ ([^\n]+)" do
+    names[heading:lower():gsub("[^%w_ \x80-\xff-]", ""):gsub(" ", "-")] = true
+  end
+  return names
 end
 
 describe("the documentation", function()
@@ -19,33 +48,73 @@ describe("the documentation", function()
     assert.is_true(count > 25)
   end)
 
-  it("links to pages that are there", function()
-    for page in io.popen("ls README.md docs/*.md docs/examples/*/README.md"):lines() do
-      local folder = page:match "^(.*/)" or ""
-      for target in read(page):gmatch "%]%(([%w_./-]+)%)" do assert.truthy(io.open(folder .. target), page .. ": " .. target) end
+  it("links to pages and headings that are there", function()
+    for _, page in ipairs(PAGES) do
+      for target, heading in read(page):gmatch "%]%(([%w_./-]*)#?([%w_-]*)%)" do
+        local path = target == "" and page or resolve(page, target)
+        assert.truthy(io.open(path), page .. ": " .. target)
+        if heading ~= "" then assert.is_true(anchors(path)[heading], page .. ": " .. target .. "#" .. heading) end
+      end
+    end
+  end)
+
+  it("has an order, in which each page leads to the next", function()
+    local order, there = {}, {}
+    for target in read "docs/README.md":gmatch "\n%* %[[^%]]+%]%(([%w_./-]+)%)" do
+      order[#order + 1], there["docs/" .. target] = "docs/" .. target, true
+    end
+    for i, page in ipairs(order) do
+      local next_one = read(page):match "\nNext: %[[^%]]+%]%(([%w_./-]+)%)\n$"
+      assert.equal(order[i + 1], next_one and resolve(page, next_one), page)
+    end
+    for _, page in ipairs(PAGES) do
+      if page ~= "README.md" and page ~= "docs/README.md" then assert.is_true(there[page], page .. " is not in docs/README.md") end
+    end
+  end)
+
+  it("has what is made of other files as `make docs` makes it", function()
+    for file, command in pairs {
+      ["docs/configuration.md"] = binary .. " config | lua5.4 docs/make/configuration.lua config.lua",
+      ["docs/bench.svg"] = "lua5.4 docs/make/goals.lua docs/bench.md",
+    } do
+      local made, fine = output(command)
+      assert.is_true(fine, made)
+      assert.is_true(made == read(file), file .. " is out of step: make docs")
     end
   end)
 end)
 
 -- Examples ---------------------------------------------------------------------------------------
 
--- The blocks of a page: { kind, text, before: the line above }.
+-- What a page's examples need and do not show.
+local BESIDE = {
+  ["docs/testing.md"] = [[
+    app:post("/signup", function(req) return { json = req:form_values "tags" } end)
+    app:post("/upload", function(req) return { text = req:form().file.type } end)
+    app:post("/login", function(req) req.session.user = req:form().user return app.redirect "/" end)
+    app:get("/", function(req) return "Hello " .. req.session.user:gsub("^%l", string.upper) end)
+    app:ws("/echo", function(_, ws) for message in ws:messages() do ws:send(message) end end)
+  ]],
+}
+
+-- What a block of Lua is. "passed over": the page says so, and why, in a comment above it.
+local function use_of(block)
+  if block.before:find "^<!%-%- not run: .+ %-%->$" then return "passed over" end
+  if block.text:find "describe%(" then return "spec" end
+  if block.text:find "^return" then return "configuration" end
+  if block.text:find "server[:.]" then return "conversation" end
+  return "script"
+end
+
+-- The blocks of a page: { kind, text, before: the line above, use: of Lua }.
 local function blocks_of(page)
   local blocks = {}
   for before, kind, text in ("\n\n" .. read(page)):gmatch "\n([^\n]*)\n\n?```(%a+)\n(.-)\n```" do
-    blocks[#blocks + 1] = { before = before, kind = kind, text = text .. "\n" }
+    local block = { before = before, kind = kind, text = text .. "\n" }
+    if kind == "lua" then block.use = use_of(block) end
+    blocks[#blocks + 1] = block
   end
   return blocks
-end
-
-local function is_script(block)
-  return block.kind == "lua" and not block.text:find "luaserve%.spec" and not block.text:find "^return" and
-    not block.text:find "server[:.]"
-end
-
--- What a spec would say to the server of the page.
-local function is_spec(block)
-  return block.kind == "lua" and block.text:find "^local [%w_, ]+ = server:ws"
 end
 
 local function free_port()
@@ -55,19 +124,31 @@ local function free_port()
   return tostring(port)
 end
 
--- What a reader would have typed: scripts in their order, templates by the names above them.
-local function project(blocks)
-  local scripts, views, count = {}, {}, 0
+-- What a reader would have typed: scripts in their order, other files by the names above them. The ports of raw
+-- services are free ones.
+local function project(page, blocks)
+  local scripts, views, www, count = {}, {}, {}, 0
+  local ports = setmetatable({}, { __index = function(t, port)
+    t[port] = free_port()
+    return t[port]
+  end })
+  local function add(text)
+    count = count + 1
+    local named = text:find('require "luaserve"', 1, true)
+    scripts[("%02d.lua"):format(count)] = (named and "" or 'local app = require "luaserve" ') ..
+      text:gsub("5555%d", function(port) return ports[port] end)
+  end
   for _, block in ipairs(blocks) do
-    if is_script(block) then
-      count = count + 1
-      local named = block.text:find('require "luaserve"', 1, true)
-      scripts[("%02d.lua"):format(count)] = (named and "" or 'local app = require "luaserve" ') .. block.text
+    if block.use == "script" then
+      add(block.text)
     elseif block.kind == "html" then
-      views[block.before:match "views/([%w_./-]+)"] = block.text
+      local folder, name = block.before:match "(%l+)/([%w_./-]+)"
+      local files = folder == "views" and views or folder == "www" and www
+      files[name] = block.text
     end
   end
-  return scripts, views, count
+  if BESIDE[page] then add(BESIDE[page]) end
+  return { scripts = scripts, views = views, www = www, config = { secret = ("s"):rep(32) } }, count
 end
 
 -- Command and expected output, one after the other.
@@ -86,25 +167,42 @@ end
 local function run(server, command)
   local address = server.host .. ":" .. server.port
   local pipe = assert(io.popen("cd " .. server.dir .. "; { " .. command:gsub("localhost:3000", address) .. "; } 2>/dev/null"))
-  local output = pipe:read "a"
+  local said = pipe:read "a"
   pipe:close()
-  return (output:gsub("%s*$", ""))
+  return (said:gsub("%s*$", ""))
 end
 
-local PAGES = { "README.md" }
-for page in io.popen("ls docs/*.md docs/examples/*/*.md 2>/dev/null"):lines() do PAGES[#PAGES + 1] = page end
+-- In a folder with the page's scripts, which is where its server runs.
+local function run_spec(server, text)
+  local file = assert(io.open(server.dir .. "/page_spec.lua", "w"))
+  file:write(text)
+  file:close()
+  local said, fine = output(("cd %s && mkdir -p www && LUASERVE=%s busted --lua=lua5.4 --lpath='%s/?.lua' page_spec.lua")
+    :format(server.dir, binary, spec.path "src/lua"))
+  assert.is_true(fine, said)
+end
+
+local function check_configuration(text)
+  local name = os.tmpname()
+  local file = assert(io.open(name, "w"))
+  file:write(text)
+  file:close()
+  local said, fine = output(binary .. " check " .. name .. " --set log.level=off")
+  os.remove(name)
+  assert.is_true(fine, said)
+end
 
 describe("the examples of", function()
   for _, page in ipairs(PAGES) do
     local blocks = blocks_of(page)
-    local scripts, views, count = project(blocks)
+    local started, count = project(page, blocks)
     if count > 0 then
       it(page .. " run as printed", function()
-        local port = free_port()
-        for name, text in pairs(scripts) do scripts[name] = text:gsub("55555", port) end
-        local server = spec.start { scripts = scripts, views = views, config = { secret = ("s"):rep(32) } }
+        local server = spec.start(started)
+        local names = setmetatable({ server = server, assert = assert, spec = spec, bytes = "\x89PNG" }, { __index = _G })
         for _, block in ipairs(blocks) do
-          if is_spec(block) then assert(load(block.text, page, "t", { server = server, assert = assert }))() end
+          if block.use == "conversation" then assert(load(block.text, page, "t", names))() end
+          if block.use == "spec" then run_spec(server, block.text) end
           for _, exchange in ipairs(block.kind == "console" and exchanges(block.text) or {}) do
             assert.are.equal((exchange.output:gsub("%s*$", "")), run(server, exchange.command), exchange.command)
           end
@@ -115,11 +213,15 @@ describe("the examples of", function()
     end
   end
 
-  it("the rest is Lua too", function()
+  it("the rest is Lua too, and its configurations are in order", function()
+    local passed_over = 0
     for _, page in ipairs(PAGES) do
       for _, block in ipairs(blocks_of(page)) do
         if block.kind == "lua" then assert(load(block.text, page)) end
+        if block.use == "configuration" then check_configuration(block.text) end
+        if block.use == "passed over" then passed_over = passed_over + 1 end
       end
     end
+    assert.is_true(passed_over < 5)
   end)
 end)

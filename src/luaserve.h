@@ -59,6 +59,18 @@ LUASERVE_API int luaserve_config_file(struct luaserve *server, const char *path,
 LUASERVE_API int luaserve_set(struct luaserve *server, const char *key, const char *value,
                               struct luaserve_error *error);
 
+/* A key that a config file, or luaserve_set, may set. */
+struct luaserve_key {
+    const char *name;     /* dotted: "limits.wall" */
+    const char *takes;    /* such as "a duration from 10ms to 24h" */
+    const char *standard; /* its default, as luaserve_set takes it; "": none */
+    const char *about;    /* what it does: one line, not a sentence */
+};
+
+/* Calls `each` for every key, in an order that may be read. The texts are gone when it returns. It
+ * needs no server. 0; or -1 when memory is short. */
+LUASERVE_API int luaserve_keys(void (*each)(void *ctx, const struct luaserve_key *key), void *ctx);
+
 /* Checks the configuration as a whole and runs the scripts, once; listens on nothing.
  * luaserve_listen does this itself where it has not been done. */
 LUASERVE_API int luaserve_load(struct luaserve *server, struct luaserve_error *error);

@@ -9,6 +9,7 @@
 static const char usage[] =
     "usage: luaserve [check | routes] [CONFIG] [--port N] [--host ADDRESS] [--www DIR]\n"
     "                [--scripts DIR] [--dev] [--set KEY=VALUE]\n"
+    "       luaserve config\n"
     "       luaserve trace ID [CONFIG] [--port N] [--host ADDRESS]\n"
     "       luaserve connect HOST:PORT [--local-port N]\n"
     "\n"
@@ -16,6 +17,7 @@ static const char usage[] =
     "\n"
     "  check              load the configuration and all scripts, listen on nothing\n"
     "  routes             the same, and list the routes\n"
+    "  config             list the keys of CONFIG: what each takes, its default, what it does\n"
     "  trace              the syscalls of a request, by its X-Request-Id, from the server that "
     "runs "
     "with\n"
@@ -40,8 +42,10 @@ static const char usage[] =
 
 enum { SETTINGS = 32 };
 
+enum task { SERVE, CHECK, ROUTES, CONFIG, TRACE, CONNECT };
+
 struct options {
-    enum { SERVE, CHECK, ROUTES, TRACE, CONNECT } task;
+    enum task task;
     const char *config;  /* a file; NULL */
     const char *address; /* to connect to; NULL */
     const char *id;      /* of a request; NULL */
@@ -50,10 +54,6 @@ struct options {
         const char *key, *value;
     } set[SETTINGS];
     size_t set_count;
-};
-
-static const char *const tasks[] = {
-    [CHECK] = "check", [ROUTES] = "routes", [TRACE] = "trace", [CONNECT] = "connect"
 };
 
 static int complain(const char *what, const char *about)
@@ -148,6 +148,20 @@ static int read_address(struct options *o, const char *word)
     return 0;
 }
 
+static const char *const tasks[] = { [CHECK] = "check",
+                                     [ROUTES] = "routes",
+                                     [CONFIG] = "config",
+                                     [TRACE] = "trace",
+                                     [CONNECT] = "connect" };
+
+static enum task task_of(const char *word)
+{
+    for (int i = CHECK; i <= CONNECT; i++)
+        if (strcmp(word, tasks[i]) == 0)
+            return (enum task)i;
+    return SERVE;
+}
+
 static int exists(const char *path)
 {
     FILE *file = fopen(path, "r");
@@ -176,7 +190,7 @@ static int read_config(struct options *o, const char *word)
     char hint[64]; /* whatever is nearly a task is short */
     if (o->config)
         return complain("more than one config file: ", word);
-    for (unsigned i = CHECK; o->task == SERVE && i <= CONNECT; i++) {
+    for (int i = CHECK; o->task == SERVE && i <= CONNECT; i++) {
         if (!is_nearly(word, tasks[i]) || exists(word))
             continue;
         snprintf(hint, sizeof hint, "%s (did you mean \"%s\"?)", word, tasks[i]);
@@ -191,17 +205,13 @@ static int read_word(struct options *o, const char *word)
 {
     if (o->task == CONNECT)
         return read_address(o, word);
-    if (o->task == TRACE && !o->id) {
+    if (o->task == SERVE && task_of(word) != SERVE)
+        o->task = task_of(word);
+    else if (o->task == TRACE && !o->id)
         o->id = word;
-        return 0;
-    }
-    for (unsigned i = CHECK; o->task == SERVE && i <= CONNECT; i++) {
-        if (strcmp(word, tasks[i]) == 0) {
-            o->task = i;
-            return 0;
-        }
-    }
-    return read_config(o, word);
+    else
+        return read_config(o, word);
+    return 0;
 }
 
 /* Does each belong to the task? */
@@ -209,14 +219,20 @@ static int check_arguments(const struct options *o)
 {
     if (o->task == TRACE && !o->id)
         return complain("trace wants the id of a request", "");
-    if (o->task != CONNECT)
-        return o->local_port ? complain("--local-port belongs to connect", "") : 0;
-    if (!o->address)
+    if (o->task != CONNECT && o->local_port)
+        return complain("--local-port belongs to connect", "");
+    if (o->task == CONNECT && !o->address)
         return complain("connect wants HOST:PORT", "");
+    if (o->task != CONNECT && o->task != CONFIG)
+        return 0;
     if (o->config)
-        return complain("connect takes no config file, found ", o->config);
+        return complain(o->task == CONNECT ? "connect takes no config file, found "
+                                           : "config takes no config file, found ",
+                        o->config);
     if (o->set_count > 0)
-        return complain("connect takes no setting, found ", o->set[0].key);
+        return complain(o->task == CONNECT ? "connect takes no setting, found "
+                                           : "config takes no setting, found ",
+                        o->set[0].key);
     return 0;
 }
 
@@ -253,6 +269,18 @@ static void print_route(void *ctx, const char *methods, const char *pattern, con
 {
     (void)ctx;
     printf("%-24s %-32s %s\n", methods, pattern, where);
+}
+
+/* Where there is a default it is written as in a config file. */
+static void print_key(void *ctx, const struct luaserve_key *key)
+{
+    (void)ctx;
+    const char *value = key->standard;
+    int bare = strspn(value, "0123456789") == strlen(value) || strcmp(value, "false") == 0 ||
+               strcmp(value, "true") == 0;
+    printf("%s%s", key->name, value[0] == '\0' ? "" : " = ");
+    printf(bare ? "%s\n" : "\"%s\"\n", value);
+    printf("    %s\n    %s\n", key->takes, key->about);
 }
 
 static void print_ready(const struct luaserve *server)
@@ -359,6 +387,8 @@ int main(int argc, char **argv)
     int err = read_arguments(&options, argc, argv);
     if (err != 0)
         return err;
+    if (options.task == CONFIG)
+        return luaserve_keys(print_key, NULL) == 0 ? 0 : LUASERVE_OS;
     if (options.task == CONNECT)
         return converse(&options, &error) == 0 ? 0 : report(&error);
     struct luaserve *server = luaserve_new(&error);

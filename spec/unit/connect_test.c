@@ -358,7 +358,7 @@ static long leave(struct ls_sys_gate *gate, long nr, const long args[6])
 static void a_reader_that_leaves_at_the_last_moment_ends_it(void)
 {
     struct pair p;
-    struct leaving leaving = { { leave }, &p };
+    struct leaving leaving = { { .pass = leave }, &p };
     signal(SIGPIPE, SIG_DFL);
     open_local(&p);
     ls_sys_gate = &leaving.gate;

@@ -56,6 +56,24 @@ static int connected(uint16_t port)
     return fd;
 }
 
+/* ---- before there is one ---- */
+
+static void count_key(void *ctx, const struct luaserve_key *key)
+{
+    CHECK(strlen(key->name) > 0 && strlen(key->takes) > 0 && strlen(key->about) > 0);
+    CHECK(key->standard != NULL);
+    *(unsigned *)ctx += strcmp(key->name, "limits.wall") == 0 &&
+                        strcmp(key->takes, "a duration from 10ms to 24h") == 0 &&
+                        strcmp(key->standard, "30s") == 0;
+}
+
+static void keys_are_told_with_what_they_take(void)
+{
+    unsigned found = 0;
+    CHECK_INT(luaserve_keys(count_key, &found), 0);
+    CHECK_INT(found, 1);
+}
+
 /* ---- life ---- */
 
 static void a_server_that_never_ran_leaves_nothing_behind(void)
@@ -144,7 +162,7 @@ static long signal_before_wait(struct ls_sys_gate *gate, long nr, const long arg
 
 static void a_stop_just_before_the_wait_is_not_lost(void)
 {
-    struct ls_sys_gate gate = { signal_before_wait };
+    struct ls_sys_gate gate = { .pass = signal_before_wait };
     make_server();
     CHECK_INT(luaserve_listen(server, NULL), 0);
     signal(SIGUSR1, stop_server);
@@ -182,7 +200,7 @@ static void clients_of_a_stuck_server(uint16_t port, int verdict)
 
 static void a_client_is_turned_away_while_no_worker_gets_on(void)
 {
-    struct ls_sys_gate gate = { stop_new_workers };
+    struct ls_sys_gate gate = { .pass = stop_new_workers };
     char answer[12] = "";
     int verdict[2];
     CHECK_INT(pipe(verdict), 0);
@@ -207,6 +225,7 @@ static void a_client_is_turned_away_while_no_worker_gets_on(void)
 static const struct unit_test tests[] = {
     { "a server that never ran leaves nothing behind",
       a_server_that_never_ran_leaves_nothing_behind },
+    { "keys are told with what they take", keys_are_told_with_what_they_take },
     { "a key that is not there is named, and changes nothing",
       a_key_that_is_not_there_is_named_and_changes_nothing },
     { "two servers live side by side", two_servers_live_side_by_side },

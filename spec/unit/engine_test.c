@@ -269,9 +269,12 @@ static int load(const char *folder)
     if (!file || fputs(script, file) < 0 || fclose(file) != 0)
         return -errno;
     struct ls_router *router = ls_router_new();
-    struct ls_lua_options options = {
-        .scripts = folder, .router = router, .log = &silent, .version = "0"
-    };
+    struct ls_lua_options options = { .scripts = folder,
+                                      .router = router,
+                                      .log = &silent,
+                                      .version = "0",
+                                      .status = "",
+                                      .metrics = "" };
     int err = ls_lua_new(&lua, &options, &why);
     if (err < 0)
         fprintf(stderr, "%.*s\n", (int)why.len, why.at);

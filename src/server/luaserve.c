@@ -7,6 +7,7 @@
 #include "os/sys.h"
 #include "server/error.h"
 #include "server/identity.h"
+#include "server/schema.h"
 #include "server/server.h"
 #include "server/supervisor.h"
 
@@ -83,6 +84,25 @@ void luaserve_routes(const struct luaserve *s,
     }
     ls_buffer_free(&methods);
     ls_buffer_free(&pattern);
+}
+
+int luaserve_keys(void (*each)(void *ctx, const struct luaserve_key *key), void *ctx)
+{
+    size_t count;
+    const struct ls_key *keys = ls_schema(&count);
+    struct ls_buffer takes = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        ls_buffer_clear(&takes);
+        ls_schema_takes(&takes, &keys[i]);
+        ls_buffer_byte(&takes, '\0');
+        if (takes.failed)
+            break;
+        each(ctx,
+             &(struct luaserve_key) { keys[i].name, takes.at, keys[i].fallback, keys[i].about });
+    }
+    bool failed = takes.failed;
+    ls_buffer_free(&takes);
+    return failed ? -1 : 0;
 }
 
 int luaserve_service(struct luaserve *s, struct luaserve_error *error)

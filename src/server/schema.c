@@ -225,12 +225,13 @@ static void append_range(struct ls_buffer *b, const struct ls_key *key, const ch
     append(b, key->max);
 }
 
-void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
+void ls_schema_takes(struct ls_buffer *b, const struct ls_key *key)
 {
+    bool optional = strcmp(key->fallback, "-") == 0;
     switch (key->kind) {
     case LS_KEY_INTEGER:
         append_range(b, key, "an integer", ls_buffer_decimal);
-        return;
+        break;
     case LS_KEY_SIZE:
         append_range(b, key, "a size", ls_size_text);
         break;
@@ -239,37 +240,57 @@ void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
         break;
     case LS_KEY_CHOICE:
         append_choices(b, key);
-        return;
+        break;
     case LS_KEY_BOOLEAN:
         ls_buffer_text(b, "true or false");
-        return;
+        break;
     case LS_KEY_HOST:
         ls_buffer_text(b, "a numeric IPv4 or IPv6 address");
         break;
     case LS_KEY_PLACE:
         ls_buffer_text(b, "false, or a path of letters, digits and /._- that begins with \"/\"");
-        return;
+        break;
     case LS_KEY_TOKEN:
         ls_buffer_text(b, "a name of letters, digits and !#$%&'*+-.^_`|~");
-        return;
+        break;
     case LS_KEY_TEXTS:
         ls_texts_expected(b, key);
-        return;
+        break;
     case LS_KEY_LIST:
         ls_buffer_printf(b, "a list of 1 to %d addresses such as { \"0.0.0.0:80\", \"[::]:80\" }",
                          LS_CONFIG_LISTENERS);
-        return;
+        break;
     case LS_KEY_MAP:
         ls_buffer_text(b, "a table of media types such as { glb = \"model/gltf-binary\" }");
-        return;
+        break;
     case LS_KEY_NAME:
+        ls_buffer_text(b, optional ? "a name or a number" : "a name of a file (no folder)");
+        break;
     case LS_KEY_PATH:
-        ls_buffer_text(b, key->kind == LS_KEY_PATH ? "a path" : "a name of a file (no folder)");
+        ls_buffer_text(b, "a path");
         break;
     default:
-        return;
+        break;
     }
-    ls_buffer_printf(b, " such as \"%s\"", key->fallback);
+    if (optional)
+        ls_buffer_text(b, ", or \"-\"");
+}
+
+void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key)
+{
+    ls_schema_takes(b, key);
+    switch (key->kind) {
+    case LS_KEY_SIZE:
+    case LS_KEY_DURATION:
+    case LS_KEY_HOST:
+    case LS_KEY_NAME:
+    case LS_KEY_PATH:
+        if (strcmp(key->fallback, "-") != 0)
+            ls_buffer_printf(b, " such as \"%s\"", key->fallback);
+        break;
+    default:
+        break;
+    }
 }
 
 /* ---- the nearest key ---- */

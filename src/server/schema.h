@@ -10,7 +10,7 @@ enum ls_key_kind {
     LS_KEY_DURATION, /* uint64_t, microseconds */
     LS_KEY_CHOICE,   /* an enum: the word's place in `choices` */
     LS_KEY_BOOLEAN,  /* bool */
-    LS_KEY_NAME,     /* char *, of a file in a folder: no "/", and neither "." nor ".." */
+    LS_KEY_NAME,     /* char *, of a file or a user: no "/", and neither "." nor ".." */
     LS_KEY_HOST,     /* char *, a numeric IPv4 or IPv6 address */
     LS_KEY_PATH,     /* char *; "-" stays as it is */
     LS_KEY_TOKEN,    /* char *, a token (RFC 9110 5.6.2) */
@@ -36,7 +36,9 @@ const struct ls_key *ls_schema(size_t *count); /* all keys, in the order in whic
 const struct ls_key *ls_schema_find(struct ls_slice name); /* NULL if there is none */
 bool ls_schema_is_table(struct ls_slice name);             /* "limits" */
 
-/* Appends what the key takes: "an integer from 0 to 65535". */
+/* Appends what the key takes: "an integer from 0 to 65535", "a duration from 10ms to 24h"; for who has
+ * it wrong with an example as well. */
+void ls_schema_takes(struct ls_buffer *b, const struct ls_key *key);
 void ls_schema_expected(struct ls_buffer *b, const struct ls_key *key);
 
 /* Appends what an unknown key may have been meant for, as ` (did you mean "port"?)` or
