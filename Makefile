@@ -91,6 +91,7 @@ run dev:
 
 test: ## install what is missing, build, run every test
 	@./spec/deps.sh build test
+	@./spec/deps.sh page || echo "without a browser: its specs are skipped"
 	@$(MAKE) --no-print-directory all unit-build
 	@./spec/run.sh $(BUILD) ./$(BIN)
 

@@ -40,7 +40,7 @@ proxy haproxy          another one
 proxy logrotate        and what rotates logs
 deep  valgrind         the C tests once more
 deep  slowhttptest     attacks by slowness
-page  chromium         a browser: the front page (make test), fetch, and docs/examples/sockets (make clients; 400 MB)
+page  chromium         a browser: the specs of pages (400 MB)
 bench wrk              load, for the benchmark
 bench curl             looks whether all servers answer the same
 bench lua5.4           medians, tables, plot
