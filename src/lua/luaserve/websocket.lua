@@ -49,12 +49,18 @@ end
 ---@return luaserve.spec.WebSocket|nil, luaserve.spec.Response|nil
 function M.open(client, path, options)
   options = options or {}
-  local lines = { "GET " .. path .. " HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
+  local host = "localhost"
+  for name, value in pairs(options.headers or {}) do
+    if name:lower() == "host" then host = value end
+  end
+  local lines = { "GET " .. path .. " HTTP/1.1", "Host: " .. host, "Upgrade: websocket", "Connection: Upgrade",
     "Sec-WebSocket-Key: " .. KEY, "Sec-WebSocket-Version: 13" }
   if options.protocols then
     lines[#lines + 1] = "Sec-WebSocket-Protocol: " .. table.concat(options.protocols, ", ")
   end
-  for name, value in pairs(options.headers or {}) do lines[#lines + 1] = name .. ": " .. value end
+  for name, value in pairs(options.headers or {}) do
+    if name:lower() ~= "host" then lines[#lines + 1] = name .. ": " .. value end
+  end
   client:send(table.concat(lines, "\r\n") .. "\r\n\r\n")
   local response = client:receive_response "GET"
   if response.status ~= 101 then
