@@ -41,7 +41,8 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const st
     e->peer = *peer;
     e->live = LS_LIVE_NOT;
     e->gone = e->torn = e->eof = e->begun = e->parsed = e->answering = e->streaming = false;
-    e->declined = e->unrouted = false;
+    e->declined = e->unrouted = e->noted = false;
+    e->out.gone = 0;
     e->in.len = e->in.used = e->in.head = 0;
     ls_output_cut(&e->out, 0);
     ls_packing_free(&e->packing);
@@ -186,7 +187,7 @@ static void begin_request(struct ls_engine *e)
     e->skip = 0;
     e->keep = e->parsed = e->continued = e->streaming = e->answering = e->flushed = false;
     e->live = LS_LIVE_NOT;
-    e->drained = e->body_from = e->body_time = 0;
+    e->drained = e->body_from = e->body_time = e->begun_at = 0;
     e->match.route = NULL;
     ls_engine_record(e);
     ls_buffer_clear(&e->content);
@@ -228,6 +229,8 @@ static bool read_head(struct ls_engine *e, struct ls_need *need)
     ls_input_keep_head(&e->in, (size_t)parsed);
     ls_body_begin(&e->body, &e->head);
     e->parsed = true;
+    if (e->account)
+        e->begun_at = ls_clock_us();
     e->keep = e->head.keep_alive;
     e->state = LS_ENGINE_DISPATCH;
     return true;
@@ -317,6 +320,7 @@ static bool finish(struct ls_engine *e, struct ls_need *need)
 {
     int drained = e->keep ? drain(e) : -1;
     if (e->out.file >= 0 || e->out.bytes.len > COALESCE ||
+        (ls_account_is_full(e->account) && ls_output_pending(&e->out)) ||
         (drained == 0 && ls_output_pending(&e->out)))
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
     if (drained == 0)

@@ -144,8 +144,19 @@ static void name_live(const struct ls_lua *lua, const struct ls_engine *e, struc
     }
 }
 
+static void count_budget(const struct ls_lua *lua, const struct failure *f)
+{
+    bool limited = f->interrupted == LS_INTERRUPT_WALL || f->interrupted == LS_INTERRUPT_CPU;
+    enum ls_budget budget = f->interrupted == LS_INTERRUPT_WALL ? LS_BUDGET_WALL
+                            : limited                           ? LS_BUDGET_CPU
+                                                                : LS_BUDGET_MEMORY;
+    if (lua->commons && (limited || (f->memory && !f->interrupted)))
+        ls_tally(&lua->commons->metrics->tallies.budgets[budget], 1);
+}
+
 static void log_failure(struct ls_lua *lua, const struct failure *f)
 {
+    count_budget(lua, f);
     struct ls_engine *e = f->e;
     struct ls_slice method = ls_span_slice(e->in.at, e->head.method_token);
     struct ls_slice target = ls_span_slice(e->in.at, e->head.target);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/incident.h"
 #include "server/reaper.h"
 
@@ -56,6 +57,7 @@ static void end_handler(struct luaserve *s, uint32_t client, uint64_t word)
 {
     if (!take(s, client, word))
         return;
+    s->clients.all[client].cause = ls_accounting_overrun(s, ls_clients_slot(&s->clients, client));
     log_end(s, client, "handler did not end when interrupted: killed");
     if (!has_begun(s, client))
         ls_incident_answer(s, client, 503);
@@ -96,14 +98,19 @@ static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t 
     case LS_PHASE_SEND:
         if (progresses(s, client, deadline, now) || !take(s, client, word))
             return;
+        ls_tally(&ls_tallies_of(s)->budgets[LS_BUDGET_SEND], 1);
         log_end(s, client, "client does not read: connection cut");
         s->clients.all[client].cut = true;
         wake(s, client, SHUT_RDWR, now);
         return;
     case LS_PHASE_HEAD:
     case LS_PHASE_BODY:
-        if (take(s, client, word))
-            time_out_request(s, client, now);
+        if (!take(s, client, word))
+            return;
+        ls_tally(&ls_tallies_of(s)->budgets[ls_slot_phase(word) == LS_PHASE_HEAD ? LS_BUDGET_HEAD
+                                                                                 : LS_BUDGET_BODY],
+                 1);
+        time_out_request(s, client, now);
         return;
     default:
         if (take(s, client, word))
@@ -280,5 +287,7 @@ void ls_budgets_end(struct luaserve *s, uint32_t client, const char *why)
         if (!t.answered)
             ls_incident_answer(s, client, 503);
     }
+    if (s->clients.all[client].pid > 0 && s->clients.all[client].cause == 0)
+        s->clients.all[client].cause = LS_CAUSE_STOP;
     kill_worker(s, client);
 }
