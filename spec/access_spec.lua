@@ -32,6 +32,7 @@ local function eventually(try)
     if result then return result end
     socket.sleep(0.01)
   until socket.gettime() > deadline
+  return false
 end
 
 -- A server whose lines are looked at in pieces: each call gives those that have come since, `count` of them.
@@ -294,8 +295,10 @@ describe("the file of the access log", function()
     file:close()
     server:signal "HUP"
     assert.truthy(server:log "reloaded: generation 2")
-    server:get "/hello/2"
-    assert.truthy(eventually(function() return server:output():find("/hello/2", 1, true) end))
+    assert.truthy(eventually(function()
+      server:get "/hello/2"
+      return server:output():find("/hello/2", 1, true)
+    end))
     assert.falsy(server:output():find("/hello/1", 1, true))
     server:stop()
   end)

@@ -52,11 +52,10 @@ int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes
     (*shared)->sides = (struct ls_sides) { .all = (struct ls_side_place *)(at + l.sides),
                                            .count = sizes->sides,
                                            .first = sizes->workers };
-    (*shared)->commons = (struct ls_commons) { (struct ls_kin *)(at + l.kin), processes,
-                                               (struct ls_channels *)(at + l.channels),
-                                               (struct ls_store *)(at + l.store),
-                                               NULL,
-                                               (struct ls_metrics *)(at + l.metrics) };
+    (*shared)->commons = (struct ls_commons) {
+        (struct ls_kin *)(at + l.kin),     processes, (struct ls_channels *)(at + l.channels),
+        (struct ls_store *)(at + l.store), NULL,      (struct ls_metrics *)(at + l.metrics)
+    };
     (*shared)->size = l.end;
     (*shared)->accounts = (struct ls_account *)(at + l.accounts);
     ls_metrics_init((*shared)->commons.metrics, l.end - l.metrics, time(NULL));
