@@ -259,7 +259,9 @@ static bool run(struct ls_engine *e, struct ls_need *need)
     const struct ls_handlers *h = &e->site->handlers;
     if (ls_output_pending(&e->out)) /* what is said of this request is its answer alone */
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
-    e->wall_until = ls_clock_us() + e->limits.wall;
+    uint64_t now = ls_clock_us();
+    e->begun_at = e->begun_at ? e->begun_at : now;
+    e->wall_until = now + e->limits.wall;
     e->paused_at = 0;
     if (!enter(e, LS_PHASE_HANDLER, e->wall_until))
         return true;

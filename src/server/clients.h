@@ -20,7 +20,9 @@ struct ls_client {
     struct ls_address peer;
     bool answered;         /* we wrote an answer: the client may still be sending */
     uint64_t sent_before;  /* then: bytes that had been sent before it */
-    enum ls_cause cause;   /* why we killed its worker; 0: we did not */
+    const char *why;       /* we killed its worker; NULL: we did not */
+    enum ls_cause cause;   /* the same, for what counts deaths */
+    enum ls_phase phase;   /* what it was at then */
     bool cut;              /* the connection is to end with a reset */
     bool deaf;             /* we have shut it down for reading: it looks as if it had ended */
     bool ending;           /* its worker is about to exit, or has been told to */

@@ -109,6 +109,8 @@ void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death)
     enum ls_phase phase = ls_slot_phase(word);
     if (phase == LS_PHASE_TORN) /* the worker has said why */
         c->cut = true;
+    else if (c->why)
+        ls_death_log(s, client, death, c->answered ? "answered 503" : "connection cut");
     else if (!is_at_its_end(phase))
         after_death(s, client, phase, death);
     if (!is_at_its_end(phase) || WIFSIGNALED(death->status))
