@@ -72,4 +72,16 @@ describe("the log entry of an incident", function()
     has_usage(text)
     has_head(text, "/segv")
   end)
+
+  it("has the last syscalls, where they are recorded", function()
+    assert.falsy(entry("/segv", 500, "worker %d+ died"):find "its last calls")
+    local tracing = spec.start { scripts = scripts, config = { trace = true } }
+    assert.equal(500, tracing:get("/segv").status)
+    assert.truthy(tracing:log "its last calls:")
+    local calls = tracing:log():match "its last calls:\n(.*)$"
+    assert.truthy(calls:find '^    +%-%d+ %l[%w_]+%(')
+    assert.truthy(calls:find 'read%(%d+, "GET /segv HTTP/1.1')
+    assert.truthy(calls:find "kill%(%d+, SIGSEGV%) = 0")
+    tracing:stop()
+  end)
 end)

@@ -11,33 +11,18 @@ static int core_is_observer(lua_State *L)
     return 1;
 }
 
-/* In a protected call: the text is freed by whoever made the buffer. */
-static int push_buffer(lua_State *L)
-{
-    const struct ls_buffer *text = lua_touserdata(L, 1);
-    lua_pushlstring(L, text->at, text->len);
-    return 1;
-}
-
 /* metrics(): the counters, as text; and its type. */
 static int core_metrics(lua_State *L)
 {
     const struct ls_lua *lua = ls_lua_of(L);
     const struct ls_site *site = ls_lua_current(L)->site;
     struct ls_headcount clients = { .phases = { 0 } };
-    struct ls_buffer text = { 0 };
-    lua_pushliteral(L, LS_EXPOSITION_TYPE);
-    lua_pushcfunction(L, push_buffer);
-    lua_pushlightuserdata(L, &text);
+    struct ls_buffer *text = ls_held_buffer(L);
     site->count_clients(site->count_clients_of, &clients);
-    int err = ls_exposition(lua->commons, lua->number, &clients, &text);
-    err = err < 0 ? err : lua_pcall(L, 1, 1, 0);
-    ls_buffer_free(&text);
-    if (err < 0)
+    if (ls_exposition(lua->commons, lua->number, &clients, text) < 0)
         return luaL_error(L, "not enough memory");
-    if (err > 0)
-        return lua_error(L);
-    lua_insert(L, -2);
+    ls_held_push(L, text);
+    lua_pushliteral(L, LS_EXPOSITION_TYPE);
     return 2;
 }
 

@@ -6,7 +6,10 @@
 
 #include "base/clock.h"
 #include "exchange/capsule.h"
+#include "os/notation.h"
 #include "server/incident.h"
+
+enum { CALLS = 12, NOT_RECORDED = -1 };
 
 static void append_cause(struct ls_buffer *out, const struct ls_slot *slot, int status)
 {
@@ -44,14 +47,27 @@ static void append_age(struct ls_buffer *out, const struct ls_slot *slot)
                          (double)(now - began) / 1e6);
 }
 
+/* What the process has asked of the kernel in the end, where that is recorded. */
+static void append_calls(struct ls_buffer *out, const struct luaserve *s, int64_t ring)
+{
+    const struct ls_ledgers *ledgers = s->shared->commons.ledgers;
+    if (!ledgers || ring == NOT_RECORDED)
+        return;
+    ls_buffer_printf(out, "\nits last calls:\n");
+    ls_notation_last(out, ledgers, (uint32_t)ring, CALLS);
+    if (out->len > 0 && out->at[out->len - 1] == '\n')
+        out->len--;
+}
+
 /* What follows the first line: all that is known of the request and of its process. */
-static void append_more(struct ls_buffer *out, const struct ls_slot *slot,
-                        const struct ls_death *death)
+static void append_more(struct ls_buffer *out, const struct luaserve *s, const struct ls_slot *slot,
+                        const struct ls_death *death, int64_t ring)
 {
     size_t head = slot->head_len < LS_SLOT_HEAD ? slot->head_len : LS_SLOT_HEAD;
     append_age(out, slot);
     append_usage(out, &death->usage);
     ls_capsule_head(out, (struct ls_slice) { slot->head, head });
+    append_calls(out, s, ring);
     ls_buffer_byte(out, '\0');
 }
 
@@ -79,7 +95,7 @@ void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *de
     ls_incident_id(s, client, id);
     ls_address_text(&c->peer, peer);
     append_end(&end, slot, c->pid, "worker", c->why, death->status);
-    append_more(&more, slot, death);
+    append_more(&more, s, slot, death, c->ring);
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
                  "%s %s %.*s %.*s: %s; phase %s; %s", id, peer, LS_SLOT_METHOD, slot->method,
                  LS_SLOT_TARGET, slot->target, end.failed ? "?" : end.at,
@@ -104,7 +120,7 @@ void ls_death_log_side(struct luaserve *s, const struct ls_slot *slot, int pid, 
     struct ls_buffer text = { 0 }, more = { 0 };
     append_request(&text, s, slot);
     append_end(&text, slot, pid, "side process", why, death->status);
-    append_more(&more, slot, death);
+    append_more(&more, s, slot, death, NOT_RECORDED);
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at, "%s",
                  text.failed ? "?" : text.at);
     ls_buffer_free(&text);
@@ -121,7 +137,7 @@ void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death
     else
         slot->head_len = 0;
     append_end(&text, slot, p->pid, "worker", p->why, death->status);
-    append_more(&more, slot, death);
+    append_more(&more, s, slot, death, ls_tracing_ring_of_place(place));
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
                  "%s; with it went %u clients", text.failed ? "?" : text.at,
                  atomic_load(&s->pool.shared->crowds[place].count));
