@@ -118,7 +118,7 @@ void ls_account_end(struct ls_engine *e)
     item_at(a, a->made - 1)->end = position(e);
     in_order();
     if (!ls_output_pending(&e->out))
-        ls_account_settle(e);
+        ls_account_settle(e, ls_clock_us());
 }
 
 void ls_account_retract(struct ls_engine *e)
@@ -149,12 +149,12 @@ static struct ls_access_text text_of(const struct ls_account *a, const struct ls
 }
 
 /* The first one that is not logged, of which the output up to `sent` has left. */
-static void finish(struct ls_account *a, const struct ls_books *b, uint64_t sent)
+static void finish(struct ls_account *a, const struct ls_books *b, uint64_t sent, uint64_t now)
 {
     const struct ls_account_item *item = item_at(a, a->logged);
     bool cut = item->end > sent;
     struct ls_access_end end = { .bytes = between(item->body, cut ? sent : item->end),
-                                 .us = between(item->began, ls_clock_us()),
+                                 .us = between(item->began, now),
                                  .cut = cut };
     const struct ls_measure what = { .route = item->route,
                                      .status = item->status,
@@ -171,11 +171,11 @@ static void finish(struct ls_account *a, const struct ls_books *b, uint64_t sent
     in_order();
 }
 
-void ls_account_settle(struct ls_engine *e)
+void ls_account_settle(struct ls_engine *e, uint64_t now)
 {
     struct ls_account *a = e->account;
     while (a->logged < a->made && item_at(a, a->logged)->end <= e->out.gone)
-        finish(a, e->books, e->out.gone);
+        finish(a, e->books, e->out.gone, now);
     if (a->logged == a->made)
         a->used = 0;
 }
@@ -184,7 +184,7 @@ void ls_account_close(struct ls_account *a, const struct ls_books *books, uint64
 {
     for (int i = 0; i < LS_ACCOUNT_ITEMS && a->logged < a->made; i++)
         if (item_at(a, a->logged)->from < sent)
-            finish(a, books, sent);
+            finish(a, books, sent, ls_clock_us());
         else
             a->logged = a->made; /* nothing is out of it, nor of those behind it */
     a->made = a->counted = a->logged = 0;

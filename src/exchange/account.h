@@ -18,7 +18,7 @@ enum {
 };
 
 struct ls_account_item {
-    uint64_t began;           /* µs of ls_clock_us: when the request was there */
+    uint64_t began;           /* µs of ls_clock_us: when somebody began to answer it */
     uint64_t from, body, end; /* positions in the output: of its head, of its body, behind it;
                                  end UINT64_MAX: it goes on */
     uint16_t route, status;
@@ -51,8 +51,9 @@ void ls_account_begin(struct ls_engine *e, int status, uint64_t from);
 void ls_account_end(struct ls_engine *e);
 void ls_account_retract(struct ls_engine *e);
 
-/* Something was given to the kernel: what is out whole by now is counted and logged. */
-void ls_account_settle(struct ls_engine *e);
+/* What is out whole by now is counted and logged. To be called before the connection enters another phase:
+ * then whoever takes it over there finds nothing of what was before. */
+void ls_account_settle(struct ls_engine *e, uint64_t now);
 
 /* No more will be sent than the first `sent` bytes of the output: those that are whole, and those of which
  * a part is out, are counted and logged. */

@@ -152,8 +152,7 @@ static void put_histogram(const struct sight *s, const struct ls_measure *what,
 static void put_histograms(const struct sight *s)
 {
     struct ls_measure what;
-    head(s->out, "request_seconds", "histogram",
-         "From the head of a request to the last byte of its answer.");
+    head(s->out, "request_seconds", "histogram", "From a request to the last byte of its answer.");
     for (uint32_t i = 0; i < LS_METRICS_SERIES; i++) {
         struct ls_metrics_count sum = { .us = 0 };
         if (ls_metrics_series(s->metrics, i, &what) && gather(s, i, &what, &sum))

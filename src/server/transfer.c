@@ -57,7 +57,5 @@ long ls_transfer_out(int fd, struct ls_engine *e)
     long sent =
         ahead.len > 0 ? send_bytes(fd, e, ahead) : send_file(fd, e, ls_output_stretch(&e->out));
     announce(e, 0);
-    if (e->account && sent > 0)
-        ls_account_settle(e);
     return sent;
 }
