@@ -1,4 +1,5 @@
 -- The counters at `metrics`: their format, what they count, and that they are exact whoever dies.
+local json = require "luaserve.json"
 local socket = require "socket"
 local spec = require "luaserve.spec"
 local exposition = dofile "spec/exposition.lua"
@@ -321,9 +322,23 @@ local function besiege(server, clients, answers, every)
   return seen, kills
 end
 
-describe("what was answered is counted once", function()
+-- The lines of the access log by their status, and how many there are of an id that was there before.
+local function logged(server)
+  local lines, ids, again = {}, {}, 0
+  for line in io.lines(server.dir .. "/access.log") do
+    local entry = json.decode(line)
+    if entry.route == "/ok" or entry.status == 500 then
+      lines[tostring(entry.status)] = (lines[tostring(entry.status)] or 0) + 1
+      again = again + (ids[entry.id] and 1 or 0)
+      ids[entry.id] = true
+    end
+  end
+  return lines, again
+end
+
+describe("what was answered is counted once, and has one line", function()
   it("though workers are killed at any moment", function()
-    local server = start { processes = { max_clients = 200, workers = 4 } }
+    local server = start { processes = { max_clients = 200, workers = 4 }, log = { access = "json", access_file = "access.log" } }
     local seen, kills = besiege(server, 24, pool and 4000 or 3000, pool and 150 or 15)
     assert.is_true(kills >= 20)
     assert.is_true(seen["200"] > 1000)
@@ -334,12 +349,16 @@ describe("what was answered is counted once", function()
         counted = exposition.sum(scrape(server), "luaserve_requests_total", { route = "/ok", status = "200" })
       until counted >= seen["200"] or socket.gettime() > deadline
       assert.is_true(counted == seen["200"] or counted == seen["200"] + 1, counted .. " for " .. seen["200"])
+      local lines, again = logged(server)
+      assert.same({ counted, 0 }, { lines["200"], again })
     else
       until_requests(server, seen["200"], { route = "/ok", status = "200" })
       until_requests(server, seen["500"] or 0, { status = "500" })
       until_sum(server, seen["200"], "luaserve_request_seconds_count", { route = "/ok", status = "200" })
       until_sum(server, 2 * seen["200"], "luaserve_response_bytes_total", { route = "/ok", status = "200" })
       assert.is_true((seen["500"] or 0) > 0)
+      local lines, again = logged(server)
+      assert.same({ seen["200"], seen["500"], 0 }, { lines["200"], lines["500"], again })
     end
     server:stop()
   end)

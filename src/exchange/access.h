@@ -21,6 +21,7 @@ enum {
 struct ls_access { /* where lines go; NULL where one is expected: nowhere */
     enum ls_access_format format;
     void (*sink)(void *ctx, const char *line, size_t len);
+    bool (*has)(void *ctx, struct ls_slice text); /* is it in one of the last lines? */
     void *ctx;
 };
 

@@ -75,6 +75,14 @@ static void make_text(const struct ls_engine *e, struct ls_account_item *item, u
     item->behind = (uint16_t)text.behind;
 }
 
+/* Whoever died while it wrote may have written it. */
+static bool is_written(const struct ls_account *a, const struct ls_access *access,
+                       const struct ls_access_text *text)
+{
+    return a->writing > a->logged &&
+           access->has(access->ctx, (struct ls_slice) { text->at, text->before });
+}
+
 static void write_line(const struct ls_access *access, const struct ls_access_text *text,
                        const struct ls_access_end *end)
 {
@@ -165,8 +173,12 @@ static void finish(struct ls_account *a, const struct ls_books *b, uint64_t sent
     if (a->counted <= a->logged)
         ls_metrics_add(&b->user, &what, &a->counted);
     struct ls_access_text text = text_of(a, item);
-    if (b->access && text.before > 0)
+    if (b->access && text.before > 0 && !is_written(a, b->access, &text)) {
+        a->writing = a->logged + 1;
+        in_order();
         write_line(b->access, &text, &end);
+        in_order();
+    }
     a->logged++;
     in_order();
 }
@@ -187,7 +199,7 @@ void ls_account_close(struct ls_account *a, const struct ls_books *books, uint64
             finish(a, books, sent, ls_clock_us());
         else
             a->logged = a->made; /* nothing is out of it, nor of those behind it */
-    a->made = a->counted = a->logged = 0;
+    a->made = a->counted = a->logged = a->writing = 0;
     a->used = 0;
     atomic_store_explicit(&a->going, 0, memory_order_relaxed);
 }

@@ -29,6 +29,7 @@ struct ls_account_item {
 struct ls_account {            /* all zero: nothing is on its way */
     alignas(64) uint64_t made; /* items so far, … */
     uint64_t counted, logged;  /* … those of them that were counted, and logged: the first ones */
+    uint64_t writing;          /* the same, with the one whose line may be being written */
     _Atomic uint64_t
         going;     /* position up to which the output was given to the kernel, or is being given
                                at the moment */

@@ -92,7 +92,7 @@ static int open_log(struct ls_generation *g, struct luaserve_error *error)
 static int open_access_log(struct ls_generation *g, struct luaserve_error *error)
 {
     const enum ls_access_format format = g->config.log.access;
-    g->access = (struct ls_access) { format, ls_log_file_write, &g->access_file };
+    g->access = (struct ls_access) { format, ls_log_file_write, ls_log_file_has, &g->access_file };
     if (format == LS_ACCESS_NONE)
         return 0;
     return ls_log_file_open(&g->access_file, g->config.log.access_file, "log.access_file", error);

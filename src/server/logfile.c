@@ -2,10 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/buffer.h"
 #include "os/sys.h"
 #include "server/error.h"
+
+enum { LAST = 256 << 10 }; /* bytes: what is written until a process that died is reaped */
 
 static int open_file(const char *path)
 {
@@ -33,6 +38,40 @@ void ls_log_file_write(void *ctx, const char *line, size_t len)
         reopen(file);
     while (ls_sys_write(file->fd, line, len) == -EINTR)
         ;
+}
+
+static int open_again(const struct ls_log_file *file)
+{
+    struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK };
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
+    return ls_sys_openat2(AT_FDCWD, path, &how, sizeof how);
+}
+
+/* Appends the end of a regular file. */
+static int read_end(int fd, struct ls_buffer *end)
+{
+    struct stat status;
+    int err = ls_sys_fstat(fd, &status);
+    if (err < 0 || !S_ISREG(status.st_mode))
+        return err < 0 ? err : -ESPIPE;
+    int64_t at = status.st_size > LAST ? status.st_size - LAST : 0;
+    if (ls_buffer_reserve(end, LAST) < 0)
+        return -ENOMEM;
+    long got = ls_sys_pread64(fd, end->at, LAST, at);
+    end->len = got > 0 ? (size_t)got : 0;
+    return got < 0 ? (int)got : 0;
+}
+
+bool ls_log_file_has(void *ctx, struct ls_slice text)
+{
+    struct ls_buffer end = { 0 };
+    int fd = open_again(ctx), err = fd < 0 ? fd : read_end(fd, &end);
+    bool has = err < 0 || (end.len > 0 && memmem(end.at, end.len, text.at, text.len));
+    if (fd >= 0)
+        ls_sys_close(fd);
+    ls_buffer_free(&end);
+    return has;
 }
 
 int ls_log_file_open(struct ls_log_file *file, const char *path, const char *key,

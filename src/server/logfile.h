@@ -4,8 +4,8 @@
 #define LS_SERVER_LOGFILE_H
 
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
+
+#include "base/slice.h"
 
 struct luaserve_error;
 
@@ -24,5 +24,8 @@ void ls_log_file_close(struct ls_log_file *file); /* if it was opened */
 /* A sink (base/log.h), with the file as ctx. Opens it again first, if that was asked for: then the file at
  * the path may be another one. */
 void ls_log_file_write(void *ctx, const char *line, size_t len);
+
+/* Does that text stand in what was written last? True too where nobody can read that. */
+bool ls_log_file_has(void *ctx, struct ls_slice text);
 
 #endif
