@@ -339,7 +339,7 @@ end
 describe("what was answered is counted once, and has one line", function()
   it("though workers are killed at any moment", function()
     local server = start { processes = { max_clients = 200, workers = 4 }, log = { access = "json", access_file = "access.log" } }
-    local seen, kills = besiege(server, 24, pool and 4000 or 3000, pool and 150 or 15)
+    local seen, kills = besiege(server, 24, pool and 6000 or 4000, pool and 40 or 4)
     assert.is_true(kills >= 20)
     assert.is_true(seen["200"] > 1000)
     if pool then
