@@ -326,7 +326,7 @@ end
 local function logged(server)
   local lines, ids, again = {}, {}, 0
   for line in io.lines(server.dir .. "/access.log") do
-    local entry = json.decode(line)
+    local entry = json.decode(line:match '.*({"time".*)$') -- what stands before was cut off by a kill
     if entry.route == "/ok" or entry.status == 500 then
       lines[tostring(entry.status)] = (lines[tostring(entry.status)] or 0) + 1
       again = again + (ids[entry.id] and 1 or 0)

@@ -142,6 +142,23 @@ static void reads_a_request_line(void)
     }
 }
 
+static void finds_a_line_again(void)
+{
+    const struct ls_access_end end = { .bytes = 12, .us = 34 };
+    struct ls_access_facts facts = usual();
+    struct ls_access_text text = { .at = room };
+    ls_access_text(LS_ACCESS_JSON, &facts, &text);
+    size_t len = ls_access_line(LS_ACCESS_JSON, &text, &end, line);
+    CHECK(ls_access_is_line((struct ls_slice) { line, len }, &text));
+    for (size_t cut = 0; cut < len; cut++) { /* and another line behind that part */
+        char torn[2 * LS_ACCESS_LINE];
+        memcpy(torn, line, cut);
+        memcpy(torn + cut, line, len);
+        CHECK(!ls_access_is_line((struct ls_slice) { line, cut }, &text));
+        CHECK(cut == 0 || !ls_access_is_line((struct ls_slice) { torn, cut + len }, &text));
+    }
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -150,6 +167,7 @@ int main(void)
         { "every byte is plain or escaped", escapes_every_byte },
         { "what is too long is cut between two escapes", cuts_between_escapes },
         { "the target is cut before anything else", cuts_the_target_first },
+        { "a line is found again, whole", finds_a_line_again },
         { "a request line is read only if it is one", reads_a_request_line },
     };
     return unit_main(tests, sizeof tests / sizeof *tests);

@@ -205,6 +205,14 @@ size_t ls_access_line(enum ls_access_format format, const struct ls_access_text 
     return len + text->behind;
 }
 
+bool ls_access_is_line(struct ls_slice lines, const struct ls_access_text *text)
+{
+    size_t end = ls_slice_find(lines, 0, '\n') + 1, rest = text->before + text->behind;
+    return end <= lines.len && end >= rest && end <= rest + LS_ACCESS_NUMBERS &&
+           memcmp(lines.at, text->at, text->before) == 0 &&
+           memcmp(lines.at + end - text->behind, text->at + text->before, text->behind) == 0;
+}
+
 void ls_access_read_line(struct ls_slice line, struct ls_access_facts *facts)
 {
     size_t first = ls_slice_find(line, 0, ' ');

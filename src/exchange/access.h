@@ -18,10 +18,13 @@ enum {
     LS_ACCESS_NUMBERS = 80 /* of those, what the numbers take at most */
 };
 
+struct ls_access_text;
+
 struct ls_access { /* where lines go; NULL where one is expected: nowhere */
     enum ls_access_format format;
     void (*sink)(void *ctx, const char *line, size_t len);
-    bool (*has)(void *ctx, struct ls_slice text); /* is it in one of the last lines? */
+    /* Is the line of that text, whatever its numbers, among the last ones, and whole? */
+    bool (*has)(void *ctx, const struct ls_access_text *text);
     void *ctx;
 };
 
@@ -53,6 +56,9 @@ struct ls_access_end {
 /* The whole line, with its line feed; its length. */
 size_t ls_access_line(enum ls_access_format format, const struct ls_access_text *text,
                       const struct ls_access_end *end, char line[LS_ACCESS_LINE]);
+
+/* Does such a line begin at `lines`? */
+bool ls_access_is_line(struct ls_slice lines, const struct ls_access_text *text);
 
 /* Method, target and version of a request line that is one; else the whole of it in facts->line. */
 void ls_access_read_line(struct ls_slice line, struct ls_access_facts *facts);

@@ -79,8 +79,7 @@ static void make_text(const struct ls_engine *e, struct ls_account_item *item, u
 static bool is_written(const struct ls_account *a, const struct ls_access *access,
                        const struct ls_access_text *text)
 {
-    return a->writing > a->logged &&
-           access->has(access->ctx, (struct ls_slice) { text->at, text->before });
+    return a->writing > a->logged && access->has(access->ctx, text);
 }
 
 static void write_line(const struct ls_access *access, const struct ls_access_text *text,

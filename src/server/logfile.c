@@ -63,11 +63,23 @@ static int read_end(int fd, struct ls_buffer *end)
     return got < 0 ? (int)got : 0;
 }
 
-bool ls_log_file_has(void *ctx, struct ls_slice text)
+static bool find_line(struct ls_slice lines, const struct ls_access_text *text)
+{
+    const char *at;
+    while ((at = memmem(lines.at, lines.len, text->at, text->before))) {
+        lines = ls_slice_from(lines, (size_t)(at - lines.at));
+        if (ls_access_is_line(lines, text))
+            return true;
+        lines = ls_slice_from(lines, 1);
+    }
+    return false;
+}
+
+bool ls_log_file_has(void *ctx, const struct ls_access_text *text)
 {
     struct ls_buffer end = { 0 };
     int fd = open_again(ctx), err = fd < 0 ? fd : read_end(fd, &end);
-    bool has = err < 0 || (end.len > 0 && memmem(end.at, end.len, text.at, text.len));
+    bool has = err < 0 || find_line((struct ls_slice) { end.at, end.len }, text);
     if (fd >= 0)
         ls_sys_close(fd);
     ls_buffer_free(&end);

@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-#include "base/slice.h"
+#include "exchange/access.h"
 
 struct luaserve_error;
 
@@ -25,7 +25,7 @@ void ls_log_file_close(struct ls_log_file *file); /* if it was opened */
  * the path may be another one. */
 void ls_log_file_write(void *ctx, const char *line, size_t len);
 
-/* Does that text stand in what was written last? True too where nobody can read that. */
-bool ls_log_file_has(void *ctx, struct ls_slice text);
+/* See struct ls_access. True too where nobody can read what was written. */
+bool ls_log_file_has(void *ctx, const struct ls_access_text *text);
 
 #endif
