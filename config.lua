@@ -232,8 +232,9 @@ return {
     -- The file that lines are appended to; "-" is standard error. Its folder must exist.
     -- file = "-",
 
-    -- A line for every request: false, "combined" (as Apache and nginx write it) or "json", appended to
-    -- access_file; "-" is standard output.
+    -- A line for every request: false, "combined" (as Apache and nginx write it) or "json" (with the route,
+    -- the request's id, and how long it took), appended to access_file; "-" is standard output. Both
+    -- files are opened anew at SIGUSR1.
     -- access = false,
     -- access_file = "-",
   },

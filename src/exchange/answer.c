@@ -43,14 +43,31 @@ static struct ls_framing framing(struct ls_engine *e, int status)
                                  .id = { e->id, 16 } };
 }
 
+/* Its head is in the output, from `before` on. */
+static void note_head(struct ls_engine *e, int status, size_t before)
+{
+    if (e->account && !e->out.bytes.failed)
+        ls_account_begin(e, status,
+                         e->out.gone + ls_output_left(&e->out) - (e->out.bytes.len - before));
+}
+
 static int rolled_back(struct ls_engine *e, size_t len)
 {
     ls_output_cut(&e->out, len);
     return -ENOMEM;
 }
 
+static int taken_back(struct ls_engine *e, size_t len)
+{
+    if (e->account)
+        ls_account_retract(e);
+    return rolled_back(e, len);
+}
+
 static void answered(struct ls_engine *e)
 {
+    if (e->account)
+        ls_account_end(e);
     e->state = LS_ENGINE_ANSWERED;
     e->answering = false;
 }
@@ -62,10 +79,11 @@ int ls_answer(struct ls_engine *e, int status, struct ls_slice content)
     f.has_length = ls_status_has_content(status);
     f.length = content.len;
     ls_response_head(&e->response, &f, &e->out.bytes);
+    note_head(e, status, before);
     if (f.has_length && e->head.method != LS_HEAD)
         ls_buffer_slice(&e->out.bytes, content);
     if (e->out.bytes.failed)
-        return rolled_back(e, before);
+        return taken_back(e, before);
     answered(e);
     return 0;
 }
@@ -121,13 +139,14 @@ int ls_answer_parts(struct ls_engine *e, int status, struct ls_file *file,
     f.has_length = ls_status_has_content(status);
     f.length = length_of(parts, count, end);
     ls_response_head(&e->response, &f, &e->out.bytes);
+    note_head(e, status, before);
     int err = 0;
     if (f.has_length && e->head.method != LS_HEAD) {
         err = put_parts(e, file, parts, count, f.length);
         ls_buffer_slice(&e->out.bytes, end);
     }
     if (err < 0 || e->out.bytes.failed) {
-        rolled_back(e, before);
+        taken_back(e, before);
         return err < 0 ? err : -ENOMEM;
     }
     answered(e);
@@ -211,6 +230,7 @@ int ls_answer_stream(struct ls_engine *e, int status)
     ls_response_head(&e->response, &f, &e->out.bytes);
     if (e->out.bytes.failed)
         return rolled_back(e, before);
+    note_head(e, status, before);
     e->pieces = pieces_of(e, status);
     e->streaming = e->answering = true;
     return 0;
@@ -224,6 +244,9 @@ int ls_answer_switch(struct ls_engine *e, const char *protocol)
     ls_response_head(&e->response, &f, &e->out.bytes);
     if (e->out.bytes.failed)
         return rolled_back(e, before);
+    note_head(e, 101, before);
+    if (e->account)
+        ls_account_end(e); /* what follows is another protocol's */
     e->pieces = LS_PIECES_DROPPED;
     e->streaming = e->answering = true;
     return 0;
@@ -257,6 +280,8 @@ bool ls_answer_retract(struct ls_engine *e)
 {
     if (!e->answering || e->flushed)
         return false;
+    if (e->account)
+        ls_account_retract(e);
     ls_buffer_clear(&e->out.bytes);
     e->answering = e->streaming = false;
     return true;

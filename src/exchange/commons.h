@@ -4,6 +4,7 @@
 
 #include "exchange/channel.h"
 #include "exchange/kin.h"
+#include "exchange/metrics.h"
 #include "exchange/store.h"
 #include "os/ledger.h"
 
@@ -13,12 +14,14 @@ struct ls_commons {
     struct ls_channels *channels;
     struct ls_store *store;
     const struct ls_ledgers *ledgers; /* NULL: syscalls are not recorded */
+    struct ls_metrics *metrics;
 };
 
 /* Forgets a process that has ended, and mends what it left. */
 static inline void ls_commons_recover(const struct ls_commons *c, uint32_t number)
 {
     ls_store_recover(c->store, &c->kin[number - 1].holder, number);
+    ls_metrics_recover(c->metrics, &c->kin[number - 1].holder, number);
     ls_channels_recover(c->channels, c->kin, number);
 }
 

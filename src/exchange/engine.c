@@ -8,6 +8,7 @@
 #include "exchange/answer.h"
 #include "exchange/dispatch.h"
 #include "exchange/gzip.h"
+#include "exchange/hint.h"
 #include "exchange/representation.h"
 
 enum {
@@ -41,7 +42,8 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const st
     e->peer = *peer;
     e->live = LS_LIVE_NOT;
     e->gone = e->torn = e->eof = e->begun = e->parsed = e->answering = e->streaming = false;
-    e->declined = e->unrouted = false;
+    e->declined = e->unrouted = e->noted = false;
+    e->out.gone = 0;
     e->in.len = e->in.used = e->in.head = 0;
     ls_output_cut(&e->out, 0);
     ls_packing_free(&e->packing);
@@ -100,6 +102,8 @@ static uint64_t body_deadline(struct ls_engine *e, uint64_t now)
 /* Idle, head and linger times are total; body and send times begin again with every wait. */
 static void enter_wait(struct ls_engine *e, enum ls_phase phase, uint64_t now)
 {
+    if (e->account)
+        ls_account_settle(e, now);
     if (phase == LS_PHASE_BODY)
         enter(e, phase, body_deadline(e, now));
     else if (phase != e->phase || phase == LS_PHASE_SEND)
@@ -134,6 +138,8 @@ void ls_engine_set_events(struct ls_engine *e, struct ls_events *events)
 bool ls_engine_enter_handler(struct ls_engine *e)
 {
     uint64_t now = ls_clock_us();
+    if (e->account)
+        ls_account_settle(e, now);
     if (e->paused_at > 0)
         e->wall_until += now - e->paused_at;
     if (e->body_from > 0)
@@ -186,24 +192,11 @@ static void begin_request(struct ls_engine *e)
     e->skip = 0;
     e->keep = e->parsed = e->continued = e->streaming = e->answering = e->flushed = false;
     e->live = LS_LIVE_NOT;
-    e->drained = e->body_from = e->body_time = 0;
+    e->drained = e->body_from = e->body_time = e->begun_at = 0;
     e->match.route = NULL;
     ls_engine_record(e);
     ls_buffer_clear(&e->content);
     ls_request_id(e->site->nonce, e->client, e->seq, e->id);
-}
-
-/* Somebody wrote https:// where http:// was meant: worth a line in the log, once. */
-static void hint_at_tls(const struct ls_engine *e, struct ls_slice input)
-{
-    const char handshake[] = { 0x16, 0x03 };
-    const struct ls_site *site = e->site;
-    if (input.len < 2 || memcmp(input.at, handshake, 2) != 0 || !site->tls_told ||
-        atomic_exchange(site->tls_told, 1) != 0)
-        return;
-    ls_log(site->log, LS_LOG_WARN,
-           "%s %s speaks TLS to a port of plain HTTP (https:// for http://?); not told again",
-           e->id, e->peer.ip);
 }
 
 static bool read_head(struct ls_engine *e, struct ls_need *need)
@@ -221,7 +214,7 @@ static bool read_head(struct ls_engine *e, struct ls_need *need)
     if (parsed == 0)
         return needs(e, need, LS_NEED_INPUT, rest.len > 0 ? LS_PHASE_HEAD : LS_PHASE_IDLE);
     if (parsed < 0) {
-        hint_at_tls(e, rest);
+        ls_hint_at_tls(e, rest);
         ls_answer_refuse(e, -parsed);
         return true;
     }
@@ -256,7 +249,11 @@ static bool run(struct ls_engine *e, struct ls_need *need)
     const struct ls_handlers *h = &e->site->handlers;
     if (ls_output_pending(&e->out)) /* what is said of this request is its answer alone */
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
-    e->wall_until = ls_clock_us() + e->limits.wall;
+    uint64_t now = ls_clock_us();
+    e->begun_at = e->begun_at ? e->begun_at : now; /* a handler before has passed it on */
+    if (e->account)
+        ls_account_settle(e, now);
+    e->wall_until = now + e->limits.wall;
     e->paused_at = 0;
     if (!enter(e, LS_PHASE_HANDLER, e->wall_until))
         return true;
@@ -316,11 +313,14 @@ static bool pack(struct ls_engine *e, struct ls_need *need)
 static bool finish(struct ls_engine *e, struct ls_need *need)
 {
     int drained = e->keep ? drain(e) : -1;
-    if (e->out.file >= 0 || e->out.bytes.len > COALESCE ||
+    bool full = ls_account_is_full(e->account);
+    if (e->out.file >= 0 || e->out.bytes.len > COALESCE || (full && ls_output_pending(&e->out)) ||
         (drained == 0 && ls_output_pending(&e->out)))
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
     if (drained == 0)
         return needs(e, need, LS_NEED_INPUT, LS_PHASE_IDLE);
+    if (full)
+        ls_account_settle(e, ls_clock_us());
     if (drained > 0)
         next_request(e);
     else
@@ -353,6 +353,8 @@ static bool linger(struct ls_engine *e, struct ls_need *need)
 static bool over(struct ls_engine *e, struct ls_need *need)
 {
     tell_done(e);
+    if (e->account)
+        ls_account_settle(e, ls_clock_us());
     e->driver->enter(e->driver, e, e->torn ? LS_PHASE_TORN : LS_PHASE_GONE, 0);
     *need = (struct ls_need) { .kind = LS_NEED_END, .phase = LS_PHASE_GONE };
     return false;

@@ -9,6 +9,7 @@
 #ifndef LS_EXCHANGE_ENGINE_H
 #define LS_EXCHANGE_ENGINE_H
 
+#include "exchange/account.h"
 #include "exchange/body.h"
 #include "exchange/events.h"
 #include "exchange/files.h"
@@ -94,6 +95,8 @@ enum ls_engine_state {
 struct ls_engine {
     const struct ls_site *site;
     struct ls_driver *driver;
+    struct ls_account *account;   /* where its answers are noted; NULL: nobody wants to know … */
+    const struct ls_books *books; /* … or where they are counted and logged then */
     struct ls_peer peer;
     uint64_t client; /* number of the client */
     uint64_t seq;    /* number of the request at hand, from 1 */
@@ -120,7 +123,9 @@ struct ls_engine {
     void *handler;       /* the layer above's own */
 
     struct ls_limits
-        limits;          /* of the request at hand; a stream's wall is from one wait to the next */
+        limits; /* of the request at hand; a stream's wall is from one wait to the next */
+    uint64_t
+        begun_at; /* µs of ls_clock_us: when its head was there, or, unless answers are noted, its handler began; 0: not yet */
     uint64_t wall_until; /* µs of ls_clock_us at which the handler has to be done */
     uint64_t body_from;  /* since when its body is waited for; 0: it is not */
     uint64_t body_time;  /* µs that it was waited for before */
@@ -135,6 +140,7 @@ struct ls_engine {
     bool gone, torn; /* read-only: see ls_engine_gone, ls_engine_tear */
     bool eof, begun, parsed, keep, answering, streaming, flushed, continued;
     bool declined; /* a handler has returned app.next */
+    bool noted;    /* its answer is, and goes on */
     bool unrouted; /* the handler for what no route answers has been asked */
     uint64_t drained;
 };

@@ -40,6 +40,7 @@ static void begin_again(struct ls_output *out)
 void ls_output_sent(struct ls_output *out, size_t bytes)
 {
     out->sent += bytes;
+    out->gone += bytes;
     begin_again(out);
 }
 
@@ -60,6 +61,7 @@ void ls_output_file_sent(struct ls_output *out, uint64_t len)
 {
     struct ls_stretch *stretch = &out->stretches[out->first];
     stretch->left -= len;
+    out->gone += len;
     if (stretch->left == 0 && ++out->first == out->count)
         close_file(out);
     begin_again(out);

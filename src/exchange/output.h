@@ -13,8 +13,9 @@ struct ls_stretch {
 
 struct ls_output {
     struct ls_buffer bytes;
-    size_t sent; /* of `bytes` */
-    int file;    /* -1: none; owned */
+    size_t sent;   /* of `bytes` */
+    uint64_t gone; /* bytes that have been sent since the beginning, files and all */
+    int file;      /* -1: none; owned */
     struct ls_stretch stretches[LS_RANGES];
     uint32_t first, count; /* those before `first` are sent */
 };

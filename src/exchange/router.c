@@ -386,6 +386,11 @@ void ls_router_set_handler(struct ls_router *r, size_t index, int handler)
     r->routes[index].handler = handler;
 }
 
+void ls_router_set_series(struct ls_router *r, size_t index, uint16_t series)
+{
+    r->routes[index].series = series;
+}
+
 void ls_methods_text(unsigned methods, struct ls_buffer *out)
 {
     bool first = true;

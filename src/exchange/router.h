@@ -18,6 +18,7 @@ struct ls_router;
 struct ls_route {
     unsigned methods; /* bit 1 << enum ls_method */
     int handler;      /* meaning is the caller's */
+    uint16_t series;  /* the same: see ls_router_set_series */
     int files;        /* > 0: not a handler answers but files, those of this number; the caller's */
     struct ls_limits own;  /* limits */
     char *pattern, *where; /* "scripts/a.lua:3" */
@@ -62,6 +63,7 @@ unsigned ls_router_allowed(const struct ls_router *r, int host, const struct ls_
 size_t ls_router_count(const struct ls_router *r);
 const struct ls_route *ls_router_at(const struct ls_router *r, size_t index); /* as added */
 void ls_router_set_handler(struct ls_router *r, size_t index, int handler);
+void ls_router_set_series(struct ls_router *r, size_t index, uint16_t series);
 
 /* "GET, HEAD, OPTIONS": the names of these methods, as Allow lists them. */
 void ls_methods_text(unsigned methods, struct ls_buffer *out);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "exchange/access.h"
 #include "exchange/files.h"
 #include "exchange/limits.h"
 #include "exchange/mounts.h"
@@ -12,6 +13,7 @@
 #include "exchange/services.h"
 
 struct ls_engine;
+struct ls_headcount;
 struct ls_network;
 struct ls_router;
 
@@ -48,6 +50,10 @@ struct ls_site {
     bool traced;                    /* syscalls are recorded */
     struct ls_handlers handlers;
     const struct ls_log *log;
+    const struct ls_access *access; /* NULL: no line is written for a request */
+    bool counts;                    /* requests are: exchange/metrics.h */
+    void (*count_clients)(void *of, struct ls_headcount *clients);
+    void *count_clients_of;
     const struct ls_network *trusted; /* proxies that are believed */
     size_t trusted_count;
     const struct ls_network *observers; /* see exchange/observer.h */

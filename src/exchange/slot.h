@@ -35,7 +35,13 @@ enum ls_phase {
     LS_PHASES
 };
 
-enum { LS_SLOT_METHOD = 16, LS_SLOT_TARGET = 256, LS_SLOT_HEAD = 1024, LS_SLOT_CAUSE = 128 };
+enum {
+    LS_SLOT_METHOD = 16,
+    LS_SLOT_TARGET = 256,
+    LS_SLOT_IP = 48,
+    LS_SLOT_HEAD = 1024,
+    LS_SLOT_CAUSE = 128
+};
 
 struct ls_slot {
     alignas(64) _Atomic uint64_t word; /* seq << 8 | phase */
@@ -53,9 +59,15 @@ struct ls_slot {
     _Atomic uint64_t begun;    /* the last request whose answer went out in part, to be continued */
     _Atomic uint32_t detached; /* futex: 1 once the worker has a descriptor table of its own */
     int32_t pid;
-    uint64_t client;  /* number of this client, from 1; the request id's root */
+    uint32_t route;         /* of the request at hand: its number in metrics.h */
+    _Atomic uint64_t began; /* µs of ls_clock_us: when that request was there; 0: not known */
+    uint64_t client;        /* number of this client, from 1; the request id's root */
     uint64_t request; /* mode "pool": which of that client's; there the word counts all that run */
     char method[LS_SLOT_METHOD], target[LS_SLOT_TARGET]; /* of the request at hand, cut, NUL */
+    char ip[LS_SLOT_IP];                                 /* mode "pool": of its client */
+    _Atomic uint32_t
+        told; /* mode "pool": the status that its client was told as the worker's last word */
+    uint32_t told_bytes; /* of the body of that */
     uint32_t head_len;
     char head[LS_SLOT_HEAD];   /* the same request's, cut, as it came */
     struct ls_crash crash;     /* what the worker's last fault was */

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "exchange/answer.h"
+#include "exchange/capsule.h"
 #include "exchange/live.h"
 #include "lua/app.h"
 #include "lua/handler.h"
@@ -144,18 +146,55 @@ static void name_live(const struct ls_lua *lua, const struct ls_engine *e, struc
     }
 }
 
+/* LS_BUDGETS: that was not it. */
+static enum ls_budget budget_of(const struct failure *f)
+{
+    switch (f->interrupted) {
+    case LS_INTERRUPT_WALL:
+        return LS_BUDGET_WALL;
+    case LS_INTERRUPT_CPU:
+        return LS_BUDGET_CPU;
+    case LS_INTERRUPT_NONE:
+        return f->memory ? LS_BUDGET_MEMORY : LS_BUDGETS;
+    case LS_INTERRUPT_LEFT:
+    case LS_INTERRUPT_EXIT:
+    default:
+        return LS_BUDGETS;
+    }
+}
+
+/* The traceback; of what took too much also how long it took, and what was asked. */
+static void make_capsule(const struct ls_lua *lua, const struct failure *f,
+                         struct ls_buffer *capsule)
+{
+    const struct ls_engine *e = f->e;
+    enum ls_budget budget = budget_of(f);
+    if (lua->commons && budget < LS_BUDGETS)
+        ls_tally(&lua->commons->metrics->tallies.budgets[budget], 1);
+    ls_buffer_text(capsule, f->text.failed ? "" : f->text.at);
+    if (budget < LS_BUDGETS && e->parsed) {
+        ls_buffer_printf(capsule, "\n%.3f s after the head of the request had come",
+                         (double)(ls_clock_us() - e->begun_at) / 1e6);
+        ls_capsule_head(capsule, (struct ls_slice) { e->in.at, e->in.head });
+    }
+    ls_buffer_byte(capsule, '\0');
+}
+
 static void log_failure(struct ls_lua *lua, const struct failure *f)
 {
     struct ls_engine *e = f->e;
     struct ls_slice method = ls_span_slice(e->in.at, e->head.method_token);
     struct ls_slice target = ls_span_slice(e->in.at, e->head.target);
+    struct ls_buffer capsule = { 0 };
     char code[32] = "";
     if (f->interrupted == LS_INTERRUPT_EXIT)
         snprintf(code, sizeof code, " with os.exit(%d)", lua->exit_status);
     name_live(lua, e, &method, &target);
-    ls_log_block(lua->log, LS_LOG_ERROR, f->text.failed ? NULL : f->text.at,
+    make_capsule(lua, f, &capsule);
+    ls_log_block(lua->log, LS_LOG_ERROR, capsule.failed ? NULL : capsule.at,
                  "%s %.*s %.*s: handler %s%s", e->id, (int)method.len, method.at, (int)target.len,
                  target.at, cause_of(f), code);
+    ls_buffer_free(&capsule);
 }
 
 /* 503 where another time it might do. */

@@ -1,5 +1,6 @@
 #include "lua/observe.h"
 
+#include "exchange/exposition.h"
 #include "exchange/observer.h"
 #include "lua/held.h"
 #include "os/notation.h"
@@ -10,11 +11,19 @@ static int core_is_observer(lua_State *L)
     return 1;
 }
 
-/* metrics(): the counters, as text. */
+/* metrics(): the counters, as text; and its type. */
 static int core_metrics(lua_State *L)
 {
-    lua_pushliteral(L, "");
-    return 1;
+    const struct ls_lua *lua = ls_lua_of(L);
+    const struct ls_site *site = ls_lua_current(L)->site;
+    struct ls_headcount clients = { .phases = { 0 } };
+    struct ls_buffer *text = ls_held_buffer(L);
+    site->count_clients(site->count_clients_of, &clients);
+    if (ls_exposition(lua->commons, lua->number, &clients, text) < 0)
+        return luaL_error(L, "not enough memory");
+    ls_held_push(L, text);
+    lua_pushliteral(L, LS_EXPOSITION_TYPE);
+    return 2;
 }
 
 /* trace(id): the syscalls of a request, as text; nil where nothing is known of it; false where none are
@@ -45,8 +54,8 @@ void ls_observe_core(lua_State *L, const struct ls_lua_options *options)
                                           { "trace", core_trace },
                                           { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
-    lua_pushstring(L, options->status);
+    lua_pushstring(L, options->status ? options->status : "");
     lua_setfield(L, -2, "status_at");
-    lua_pushstring(L, options->metrics);
+    lua_pushstring(L, options->metrics ? options->metrics : "");
     lua_setfield(L, -2, "metrics_at");
 }

@@ -17,7 +17,11 @@ local function serve(key, path, handler)
 end
 
 if core.metrics_at ~= "" then
-  serve("metrics", core.metrics_at, function() return { text = core.metrics() } end)
+  serve("metrics", core.metrics_at, function(_, res)
+    local text, kind = core.metrics()
+    res.headers["Content-Type"] = kind
+    return { body = text }
+  end)
 end
 
 if core.status_at ~= "" then

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/incident.h"
 #include "server/reaper.h"
 
@@ -54,9 +55,12 @@ static void log_end(struct luaserve *s, uint32_t client, const char *what)
 /* It was asked to end, and did not. */
 static void end_handler(struct luaserve *s, uint32_t client, uint64_t word)
 {
+    struct ls_client *c = &s->clients.all[client];
     if (!take(s, client, word))
         return;
-    log_end(s, client, "handler did not end when interrupted: killed");
+    c->why = "handler did not end when interrupted: killed";
+    c->cause = ls_accounting_overrun(s, ls_clients_slot(&s->clients, client));
+    c->phase = ls_slot_phase(word);
     if (!has_begun(s, client))
         ls_incident_answer(s, client, 503);
     kill_worker(s, client);
@@ -96,14 +100,19 @@ static void expire(struct luaserve *s, uint32_t client, uint64_t word, uint64_t 
     case LS_PHASE_SEND:
         if (progresses(s, client, deadline, now) || !take(s, client, word))
             return;
+        ls_tally(&ls_tallies_of(s)->budgets[LS_BUDGET_SEND], 1);
         log_end(s, client, "client does not read: connection cut");
         s->clients.all[client].cut = true;
         wake(s, client, SHUT_RDWR, now);
         return;
     case LS_PHASE_HEAD:
     case LS_PHASE_BODY:
-        if (take(s, client, word))
-            time_out_request(s, client, now);
+        if (!take(s, client, word))
+            return;
+        ls_tally(&ls_tallies_of(s)->budgets[ls_slot_phase(word) == LS_PHASE_HEAD ? LS_BUDGET_HEAD
+                                                                                 : LS_BUDGET_BODY],
+                 1);
+        time_out_request(s, client, now);
         return;
     default:
         if (take(s, client, word))
@@ -271,14 +280,17 @@ void ls_budgets_end(struct luaserve *s, uint32_t client, const char *why)
 {
     uint64_t word = atomic_load(&ls_clients_slot(&s->clients, client)->word);
     enum ls_phase phase = ls_slot_phase(word);
+    struct ls_client *c = &s->clients.all[client];
     struct ls_traffic t;
     ls_traffic_look(s, client, &t);
-    if (phase < LS_PHASE_LINGER && s->clients.all[client].pid > 0 && take(s, client, word) &&
-        (t.asked || t.answered)) {
-        log_end(s, client, why);
-        s->clients.all[client].cut |= t.answered;
+    if (phase < LS_PHASE_LINGER && c->pid > 0 && take(s, client, word) && (t.asked || t.answered)) {
+        c->why = why;
+        c->phase = phase;
+        c->cut |= t.answered;
         if (!t.answered)
             ls_incident_answer(s, client, 503);
     }
+    if (c->pid > 0 && c->cause == 0)
+        c->cause = LS_CAUSE_STOP;
     kill_worker(s, client);
 }

@@ -4,6 +4,7 @@
 #define LS_SERVER_CLIENTS_H
 
 #include "exchange/engine.h"
+#include "exchange/metrics.h"
 #include "os/fds.h"
 #include "os/net.h"
 #include "server/sending.h"
@@ -18,6 +19,10 @@ struct ls_client {
     uint32_t service;     /* 0: HTTP; others would not understand an answer of ours */
     struct ls_address peer;
     bool answered;         /* we wrote an answer: the client may still be sending */
+    uint64_t sent_before;  /* then: bytes that had been sent before it */
+    const char *why;       /* we killed its worker; NULL: we did not */
+    enum ls_cause cause;   /* the same, for what counts deaths */
+    enum ls_phase phase;   /* what it was at then */
     bool cut;              /* the connection is to end with a reset */
     bool deaf;             /* we have shut it down for reading: it looks as if it had ended */
     bool ending;           /* its worker is about to exit, or has been told to */

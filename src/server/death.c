@@ -4,7 +4,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
+#include "exchange/capsule.h"
+#include "os/notation.h"
 #include "server/incident.h"
+
+enum { CALLS = 12, NOT_RECORDED = -1 };
 
 static void append_cause(struct ls_buffer *out, const struct ls_slot *slot, int status)
 {
@@ -28,77 +33,42 @@ static double seconds(const struct timeval *t)
 static void append_usage(struct ls_buffer *out, const struct rusage *usage)
 {
     ls_buffer_printf(out,
-                     "used %.3f s of CPU as user, %.3f s in the kernel, %ld KiB of memory at most",
-                     seconds(&usage->ru_utime), seconds(&usage->ru_stime), usage->ru_maxrss);
+                     "used %.3f s of CPU as user, %.3f s in the kernel, %ld KiB of memory at most; "
+                     "%ld page faults, %ld of them from disk",
+                     seconds(&usage->ru_utime), seconds(&usage->ru_stime), usage->ru_maxrss,
+                     usage->ru_minflt + usage->ru_majflt, usage->ru_majflt);
 }
 
-/* Does the field carry what lets somebody in? Its name stays in the log, its value does not. */
-static bool is_secret(struct ls_slice line)
+static void append_age(struct ls_buffer *out, const struct ls_slot *slot)
 {
-    static const char *const names[] = { "authorization", "proxy-authorization", "cookie" };
-    struct ls_slice name = { line.at, ls_slice_find(line, 0, ':') };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ls_slice_equal_nocase(name, ls_slice_of(names[i])))
-            return true;
-    return false;
+    uint64_t began = atomic_load(&slot->began), now = ls_clock_us();
+    if (slot->head_len > 0 && began > 0 && began <= now)
+        ls_buffer_printf(out, "%.3f s after the head of the request had come; ",
+                         (double)(now - began) / 1e6);
 }
 
-static void append_head(struct ls_buffer *out, struct ls_slice head)
+/* What the process has asked of the kernel in the end, where that is recorded. */
+static void append_calls(struct ls_buffer *out, const struct luaserve *s, int64_t ring)
 {
-    while (head.len > 0) {
-        size_t end = ls_slice_find(head, 0, '\n');
-        struct ls_slice line = { head.at, end };
-        if (line.len > 0 && line.at[line.len - 1] == '\r')
-            line.len--;
-        if (line.len > 0)
-            ls_buffer_byte(out, '\n');
-        if (is_secret(line))
-            ls_buffer_printf(out, "%.*s: (not shown)", (int)ls_slice_find(line, 0, ':'), line.at);
-        else
-            ls_buffer_slice(out, line);
-        head = ls_slice_from(head, end < head.len ? end + 1 : end);
-    }
+    const struct ls_ledgers *ledgers = s->shared->commons.ledgers;
+    if (!ledgers || ring == NOT_RECORDED)
+        return;
+    ls_buffer_printf(out, "\nits last calls:\n");
+    ls_notation_last(out, ledgers, (uint32_t)ring, CALLS);
+    if (out->len > 0 && out->at[out->len - 1] == '\n')
+        out->len--;
 }
 
-/* What follows the first line. */
-static void append_more(struct ls_buffer *out, const struct ls_slot *slot,
-                        const struct ls_death *death)
+/* What follows the first line: all that is known of the request and of its process. */
+static void append_more(struct ls_buffer *out, const struct luaserve *s, const struct ls_slot *slot,
+                        const struct ls_death *death, int64_t ring)
 {
     size_t head = slot->head_len < LS_SLOT_HEAD ? slot->head_len : LS_SLOT_HEAD;
+    append_age(out, slot);
     append_usage(out, &death->usage);
-    append_head(out, (struct ls_slice) { slot->head, head });
+    ls_capsule_head(out, (struct ls_slice) { slot->head, head });
+    append_calls(out, s, ring);
     ls_buffer_byte(out, '\0');
-}
-
-void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
-                  const char *told)
-{
-    const struct ls_client *c = &s->clients.all[client];
-    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
-    enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
-    struct ls_buffer cause = { 0 }, more = { 0 };
-    char id[17], peer[LS_ADDRESS_TEXT];
-    ls_incident_id(s, client, id);
-    ls_address_text(&c->peer, peer);
-    append_cause(&cause, slot, death->status);
-    ls_buffer_byte(&cause, '\0');
-    append_more(&more, slot, death);
-    ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
-                 "%s %s %.*s %.*s: worker %d died: %s; phase %s; %s", id, peer, LS_SLOT_METHOD,
-                 slot->method, LS_SLOT_TARGET, slot->target, c->pid, cause.failed ? "?" : cause.at,
-                 ls_phase_name(phase), told);
-    ls_buffer_free(&cause);
-    ls_buffer_free(&more);
-}
-
-/* The request whose handler ran, if one did. */
-static void append_request(struct ls_buffer *out, const struct luaserve *s,
-                           const struct ls_slot *slot)
-{
-    char id[17];
-    ls_request_id(s->now->site.nonce, slot->client, slot->request, id);
-    ls_buffer_printf(out, "%s %.*s %.*s: ", id, LS_SLOT_METHOD, slot->method, LS_SLOT_TARGET,
-                     slot->target);
 }
 
 /* Who was it, and why did it end? */
@@ -114,13 +84,43 @@ static void append_end(struct ls_buffer *out, const struct ls_slot *slot, int pi
     ls_buffer_byte(out, '\0');
 }
 
+void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
+                  const char *told)
+{
+    const struct ls_client *c = &s->clients.all[client];
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    enum ls_phase phase = ls_slot_phase(atomic_load(&slot->word));
+    struct ls_buffer end = { 0 }, more = { 0 };
+    char id[17], peer[LS_ADDRESS_TEXT];
+    ls_incident_id(s, client, id);
+    ls_address_text(&c->peer, peer);
+    append_end(&end, slot, c->pid, "worker", c->why, death->status);
+    append_more(&more, s, slot, death, c->ring);
+    ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
+                 "%s %s %.*s %.*s: %s; phase %s; %s", id, peer, LS_SLOT_METHOD, slot->method,
+                 LS_SLOT_TARGET, slot->target, end.failed ? "?" : end.at,
+                 ls_phase_name(c->why ? c->phase : phase), told);
+    ls_buffer_free(&end);
+    ls_buffer_free(&more);
+}
+
+/* The request whose handler ran, if one did. */
+static void append_request(struct ls_buffer *out, const struct luaserve *s,
+                           const struct ls_slot *slot)
+{
+    char id[17];
+    ls_request_id(s->now->site.nonce, slot->client, slot->request, id);
+    ls_buffer_printf(out, "%s %.*s %.*s: ", id, LS_SLOT_METHOD, slot->method, LS_SLOT_TARGET,
+                     slot->target);
+}
+
 void ls_death_log_side(struct luaserve *s, const struct ls_slot *slot, int pid, const char *why,
                        const struct ls_death *death)
 {
     struct ls_buffer text = { 0 }, more = { 0 };
     append_request(&text, s, slot);
     append_end(&text, slot, pid, "side process", why, death->status);
-    append_more(&more, slot, death);
+    append_more(&more, s, slot, death, NOT_RECORDED);
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at, "%s",
                  text.failed ? "?" : text.at);
     ls_buffer_free(&text);
@@ -137,7 +137,7 @@ void ls_death_log_pool(struct luaserve *s, uint32_t place, const struct ls_death
     else
         slot->head_len = 0;
     append_end(&text, slot, p->pid, "worker", p->why, death->status);
-    append_more(&more, slot, death);
+    append_more(&more, s, slot, death, ls_tracing_ring_of_place(place));
     ls_log_block(&s->now->log, LS_LOG_ERROR, more.failed ? NULL : more.at,
                  "%s; with it went %u clients", text.failed ? "?" : text.at,
                  atomic_load(&s->pool.shared->crowds[place].count));

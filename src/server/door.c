@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/server.h"
 
 enum {
@@ -49,9 +50,10 @@ static void shut_for_now(struct luaserve *s, const char *what, int err)
 }
 
 /* Who comes to a raw service could not read our answer. */
-static void turn_away(struct luaserve *s, int fd, uint32_t service)
+static void turn_away(struct luaserve *s, int fd, uint32_t service, enum ls_refusal why)
 {
     char id[17];
+    ls_tally(&ls_tallies_of(s)->refusals[why], 1);
     if (service > 0) {
         ls_sys_close(fd);
         return;
@@ -97,12 +99,12 @@ static void let_in(struct luaserve *s, int fd, const struct ls_address *peer, ui
 {
     const struct ls_house *house = s->door.house;
     if (house->is_crowd(s, peer) && !house->evict(s, peer)) {
-        turn_away(s, fd, service);
+        turn_away(s, fd, service, LS_REFUSED_ADDRESS);
         return;
     }
     int err = house->take(s, fd, peer, service);
     if (err < 0) {
-        turn_away(s, fd, service);
+        turn_away(s, fd, service, LS_REFUSED_SYSTEM);
         shut_for_now(s, house->cannot, err);
     }
 }
@@ -151,7 +153,7 @@ static void turn_all_away(struct luaserve *s)
         for (int n = 0; n < TURNED_AWAY && fd >= 0; n++) {
             fd = accept_one(s, s->listeners.all[i].fd, &peer);
             if (fd >= 0)
-                turn_away(s, fd, s->listeners.all[i].service);
+                turn_away(s, fd, s->listeners.all[i].service, LS_REFUSED_FULL);
         }
     }
 }

@@ -1,7 +1,6 @@
 #include "server/generation.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,32 +18,6 @@
 
 enum { LINGER_TIMEOUT = 2000000 }; /* µs for a client to finish after our last word */
 
-static int open_log_file(const char *path)
-{
-    struct ls_open_how how = { .flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, .mode = 0640 };
-    return ls_sys_openat2(AT_FDCWD, path, &how, sizeof how);
-}
-
-/* The file at that path is another one now, because somebody has moved ours away. When it cannot be
- * opened we keep ours: a log in the wrong place is better than none. */
-static void reopen_log(struct ls_log_file *file)
-{
-    file->age = atomic_load(file->now);
-    int fd = file->path ? open_log_file(file->path) : -1;
-    if (fd < 0)
-        return;
-    ls_sys_dup3(fd, file->fd, O_CLOEXEC);
-    ls_sys_close(fd);
-}
-
-static void write_log(void *ctx, const char *line, size_t len)
-{
-    struct ls_log_file *file = ctx;
-    if (file->now && atomic_load(file->now) != file->age)
-        reopen_log(file);
-    ls_sys_write(file->fd, line, len); /* nobody is left to tell when that fails */
-}
-
 struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE])
 {
     struct ls_generation *g = calloc(1, sizeof *g);
@@ -54,7 +27,9 @@ struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE])
     }
     g->made_up = made_up;
     g->log_file.fd = 2;
-    g->log = (struct ls_log) { .level = LS_LOG_INFO, .sink = write_log, .ctx = &g->log_file };
+    g->log =
+        (struct ls_log) { .level = LS_LOG_INFO, .sink = ls_log_file_write, .ctx = &g->log_file };
+    g->access_file.fd = 1;
     g->site.www.root = -1;
     ls_output_init(&g->worker.engine.out);
     return g;
@@ -77,8 +52,8 @@ void ls_generation_free(struct ls_generation **generation)
     ls_gzip_unload(&g->gzip);
     ls_shelf_free(&g->shelf);
     ls_sandbox_free(&g->sandbox);
-    if (g->log_file.fd > 2)
-        ls_sys_close(g->log_file.fd);
+    ls_log_file_close(&g->log_file);
+    ls_log_file_close(&g->access_file);
     ls_config_free(&g->config);
     free(g);
 }
@@ -111,15 +86,16 @@ static int open_log(struct ls_generation *g, struct luaserve_error *error)
     const char *path = g->config.log.file;
     g->log.level = g->config.log.level;
     g->log.colour = strcmp(path, "-") == 0 && isatty(2);
-    if (strcmp(path, "-") == 0)
+    return ls_log_file_open(&g->log_file, path, "log.file", error);
+}
+
+static int open_access_log(struct ls_generation *g, struct luaserve_error *error)
+{
+    const enum ls_access_format format = g->config.log.access;
+    g->access = (struct ls_access) { format, ls_log_file_write, ls_log_file_has, &g->access_file };
+    if (format == LS_ACCESS_NONE)
         return 0;
-    int fd = open_log_file(path);
-    if (fd < 0)
-        return ls_error_set(error, LUASERVE_CONFIG, "log.file: cannot open %s: %s", path,
-                            strerror(-fd));
-    g->log_file.fd = fd;
-    g->log_file.path = path;
-    return 0;
+    return ls_log_file_open(&g->access_file, g->config.log.access_file, "log.access_file", error);
 }
 
 /* 0 with *fd -1 when a folder that nobody named is merely not there. */
@@ -257,6 +233,8 @@ static void fill_site(struct ls_generation *g)
     site->observers = g->observers;
     site->observer_count = read_networks(&c->observers, g->observers);
     site->dev = c->dev;
+    site->access = c->log.access != LS_ACCESS_NONE ? &g->access : NULL;
+    site->counts = c->metrics[0] != '\0';
     site->log = &g->log;
     ls_lua_handlers(g->lua, &site->handlers);
     if (ls_sys_getrandom(&site->nonce, sizeof site->nonce, 0) < 0)
@@ -295,8 +273,9 @@ int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
 {
     if (g->config.dev)
         g->digest = ls_generation_digest(g);
-    if (ls_generation_check(g, error) < 0 || open_log(g, error) < 0 || open_www(g, error) < 0 ||
-        load_gzip(g, error) < 0 || make_sandbox(g, error) < 0 || run_scripts(g, error) < 0)
+    if (ls_generation_check(g, error) < 0 || open_log(g, error) < 0 ||
+        open_access_log(g, error) < 0 || open_www(g, error) < 0 || load_gzip(g, error) < 0 ||
+        make_sandbox(g, error) < 0 || run_scripts(g, error) < 0)
         return -1;
     fill_site(g);
     if (ls_mounts_settle(&g->mounts, &g->site.www) < 0)
@@ -306,6 +285,21 @@ int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
     return 0;
 }
 
+/* Under which number each route is counted, whoever has been reloaded. */
+static void number_routes(struct ls_generation *g, struct ls_metrics *metrics)
+{
+    for (size_t i = 0; i < ls_router_count(g->router); i++) {
+        const struct ls_route *route = ls_router_at(g->router, i);
+        ls_router_set_series(g->router, i, ls_metrics_route(metrics, route->host, route->pattern));
+    }
+}
+
+static void ask_for_age(struct ls_log_file *file, const struct ls_shared *shared)
+{
+    file->now = shared ? &shared->log_age : NULL;
+    file->age = shared ? atomic_load(&shared->log_age) : 0;
+}
+
 void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint32_t number)
 {
     g->site.tls_told = shared ? &shared->tls_told : NULL;
@@ -313,8 +307,10 @@ void ls_generation_share(struct ls_generation *g, struct ls_shared *shared, uint
     g->site.newest = shared ? &shared->newest : NULL;
     g->site.generation = number;
     g->site.traced = shared && shared->commons.ledgers;
-    g->log_file.now = shared ? &shared->log_age : NULL;
-    g->log_file.age = shared ? atomic_load(&shared->log_age) : 0;
+    ask_for_age(&g->log_file, shared);
+    ask_for_age(&g->access_file, shared);
+    if (shared)
+        number_routes(g, shared->commons.metrics);
 }
 
 /* The first small blocks that a worker allocates lie together, on pages that it is the first to write. */

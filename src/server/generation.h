@@ -9,6 +9,7 @@
 #include "os/network.h"
 #include "server/clients.h"
 #include "server/config.h"
+#include "server/logfile.h"
 #include "server/shared.h"
 #include "server/side.h"
 #include "server/worker.h"
@@ -19,12 +20,8 @@ struct ls_generation {
         *mode; /* that the server is in already; NULL: what the configuration says */
     bool loaded;
     struct ls_log log;
-    struct ls_log_file {
-        int fd;
-        const char *path;            /* NULL: standard error */
-        uint32_t age;                /* of what fd is */
-        const _Atomic uint32_t *now; /* another age: to be opened again; NULL: nobody asks for it */
-    } log_file;
+    struct ls_access access;
+    struct ls_log_file log_file, access_file;
     struct ls_gzip *gzip;       /* NULL: nothing is compressed */
     struct ls_shelf shelf;      /* of the files that it serves */
     struct ls_sandbox *sandbox; /* NULL: workers may do everything */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/notice.h"
 
 enum { TCP_STATE_CLOSE_WAIT = 8 }; /* the client's FIN has come; <netinet/tcp.h>'s number */
@@ -27,6 +28,7 @@ static bool look_tcp(int fd, const struct ls_slot *slot, struct ls_traffic *t)
     t->answered = !t->whole && sent != atomic_load(&slot->settled_out);
     t->asked = received > atomic_load(t->whole ? &slot->promised_in : &slot->settled_in);
     t->counted = true;
+    t->sent = sent;
     t->acknowledged = info.tcpi_bytes_acked;
     return true;
 }
@@ -47,7 +49,7 @@ void ls_traffic_look(const struct luaserve *s, uint32_t client, struct ls_traffi
 {
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
     const struct ls_client *c = &s->clients.all[client];
-    *t = (struct ls_traffic) { .asked = false };
+    *t = (struct ls_traffic) { .sent = atomic_load(&s->shared->accounts[client].going) };
     if (c->peer.name.any.sa_family == AF_UNIX || !look_tcp(c->fd, slot, t))
         look_phase(slot, t);
     t->answered |= c->service > 0;
@@ -68,8 +70,13 @@ void ls_incident_answer(struct luaserve *s, uint32_t client, int status)
 {
     struct ls_client *c = &s->clients.all[client];
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    struct ls_traffic t;
     char id[17];
     ls_incident_id(s, client, id);
-    ls_notice_send(c->fd, status, id, strcmp(slot->method, "HEAD") == 0);
+    ls_traffic_look(s, client, &t);
+    c->sent_before = t.sent;
+    int64_t body = ls_notice_send(c->fd, status, id, strcmp(slot->method, "HEAD") == 0);
     c->answered = true;
+    if (body >= 0)
+        ls_accounting_told(s, client, id, status, (uint64_t)body);
 }

@@ -10,6 +10,7 @@ struct ls_traffic {
     bool answered;         /* part of its answer has been sent */
     bool whole;            /* the worker was still at an answer, but all of it is out */
     bool counted;          /* the kernel says how much has been acknowledged: not on Unix sockets */
+    uint64_t sent;         /* bytes of ours that the kernel has been given */
     uint64_t acknowledged; /* bytes of ours that the client's side has taken */
 };
 

@@ -8,11 +8,13 @@
 struct luaserve;
 struct ls_config;
 struct ls_death;
+struct ls_headcount;
 struct ls_listeners;
 
 struct ls_mode {
     const char *name;
-    uint32_t (*slots)(const struct ls_config *c); /* in shared memory */
+    uint32_t (*slots)(const struct ls_config *c);    /* in shared memory */
+    uint64_t (*accounts)(const struct ls_config *c); /* the same: exchange/account.h */
 
     /* Clients come in from now on, s->listeners being open. 0 or -errno. */
     int (*open)(struct luaserve *s);
@@ -35,7 +37,9 @@ struct ls_mode {
         struct luaserve *s); /* nobody comes in any more; all may finish what they are at */
     void (*end)(struct luaserve *s, const char *why); /* no longer; the log says why */
     uint32_t (*clients)(const struct luaserve *s);    /* how many there are */
-    bool (*empty)(const struct luaserve *s);          /* no client and no worker is left */
+    /* The same, in any process of the server. */
+    void (*count)(const struct luaserve *s, struct ls_headcount *clients);
+    bool (*empty)(const struct luaserve *s); /* no client and no worker is left */
 };
 
 extern const struct ls_mode ls_mode_fork; /* a process for every client */

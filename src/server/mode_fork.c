@@ -2,6 +2,7 @@
 #include "server/mode.h"
 
 #include "base/clock.h"
+#include "exchange/exposition.h"
 #include "os/sys.h"
 #include "server/budgets.h"
 #include "server/reaper.h"
@@ -61,6 +62,11 @@ static const struct ls_house house = { .accepts = 32,
 static uint32_t slots(const struct ls_config *c)
 {
     return (uint32_t)c->processes.max_clients;
+}
+
+static uint64_t accounts(const struct ls_config *c)
+{
+    return c->processes.max_clients;
 }
 
 static int open_fork(struct luaserve *s)
@@ -147,6 +153,13 @@ static uint32_t clients(const struct luaserve *s)
     return s->clients.count;
 }
 
+/* Workers don't have the supervisor's book, but all slots. */
+static void count(const struct luaserve *s, struct ls_headcount *clients)
+{
+    for (uint32_t i = 0; i < s->shared->sides.first; i++)
+        clients->phases[ls_slot_phase(atomic_load(&s->shared->slots[i].word)) % LS_PHASES]++;
+}
+
 static bool empty(const struct luaserve *s)
 {
     return s->clients.count == 0;
@@ -154,6 +167,7 @@ static bool empty(const struct luaserve *s)
 
 const struct ls_mode ls_mode_fork = { .name = "fork",
                                       .slots = slots,
+                                      .accounts = accounts,
                                       .open = open_fork,
                                       .close = close_fork,
                                       .event = event,
@@ -164,4 +178,5 @@ const struct ls_mode ls_mode_fork = { .name = "fork",
                                       .drain = drain,
                                       .end = end,
                                       .clients = clients,
+                                      .count = count,
                                       .empty = empty };

@@ -10,7 +10,9 @@
 #include <sys/eventfd.h>
 
 #include "base/clock.h"
+#include "exchange/exposition.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/budgets.h"
 #include "server/death.h"
 #include "server/server.h"
@@ -25,6 +27,12 @@ static uint32_t slots(const struct ls_config *c)
 {
     (void)c;
     return LS_POOL_PLACES;
+}
+
+/* A worker may have them all. Those that are never used take no memory. */
+static uint64_t accounts(const struct ls_config *c)
+{
+    return LS_POOL_PLACES * c->processes.max_clients;
 }
 
 static uint32_t cores(void)
@@ -64,10 +72,13 @@ static void kill_worker(struct ls_pool_place *place)
 }
 
 /* Its own handler of this signal answers whom it can. */
-static void end_worker(struct ls_pool_place *place, const char *why, uint64_t now)
+static void end_worker(struct ls_pool_place *place, const char *why, enum ls_cause cause,
+                       uint64_t now)
 {
-    if (!place->why)
+    if (!place->why) {
         place->why = why;
+        place->cause = cause;
+    }
     if (place->kill_at == 0) {
         ls_sys_kill(place->pid, SIGXCPU);
         place->kill_at = now + LS_WATCH_GRACE;
@@ -90,6 +101,7 @@ static void start(struct luaserve *s, int place, uint64_t now)
     memset(slot, 0, sizeof *slot);
     ls_pool_clear(s->pool.shared, (uint32_t)place);
     ls_tracing_bequeath_place(s, (uint32_t)place);
+    uint64_t began = ls_clock_us();
     int pid = ls_fork(&s->fork, 0);
     if (pid == 0)
         run_worker(s, (uint32_t)place);
@@ -100,6 +112,7 @@ static void start(struct luaserve *s, int place, uint64_t now)
         s->pool.restart_at = now + FIRST_PAUSE;
         return;
     }
+    ls_accounting_forked(s, began);
     slot->pid = pid;
     *p = (struct ls_pool_place) { .pid = pid,
                                   .generation = s->now->site.generation,
@@ -116,7 +129,8 @@ static void oldest_goes(struct luaserve *s, uint64_t now)
             oldest = p;
     }
     if (oldest)
-        end_worker(oldest, "is of an old generation, and there are too many of those: killed", now);
+        end_worker(oldest, "is of an old generation, and there are too many of those: killed",
+                   LS_CAUSE_STOP, now);
 }
 
 /* When to look again; 0: all are there. */
@@ -146,7 +160,7 @@ static uint64_t look_at(struct luaserve *s, int index, uint64_t now)
     struct ls_slot *slot = &s->shared->slots[index];
     uint64_t word = atomic_load(&slot->word), deadline = atomic_load(&slot->deadline);
     if (p->kill_at > 0) {
-        end_worker(p, p->why, now);
+        end_worker(p, p->why, p->cause, now);
         return p->kill_at > now ? p->kill_at : now + LS_WATCH_GRACE;
     }
     if (ls_slot_phase(word) != LS_PHASE_HANDLER)
@@ -155,7 +169,8 @@ static uint64_t look_at(struct luaserve *s, int index, uint64_t now)
         ls_watch_look(&p->watch, slot, p->pid, &s->pool.worker.self, word, deadline, now);
     if (next > now)
         return next;
-    end_worker(p, "handler did not end when interrupted: killed", now);
+    end_worker(p, "handler did not end when interrupted: killed", ls_accounting_overrun(s, slot),
+               now);
     return p->kill_at;
 }
 
@@ -200,12 +215,15 @@ static void ended(struct luaserve *s, int pid, const struct ls_death *death)
     int index = place_of(s, pid);
     struct ls_pool_place *p = &s->pool.places[index];
     bool well = death->status == 0 && !p->why;
-    if (!well)
+    if (!well) {
         ls_death_log_pool(s, (uint32_t)index, death);
+        ls_accounting_death(s, death, p->cause);
+    }
     if (!well && is_current(s, p))
         delay_next(s, atomic_load(&s->shared->slots[index].word) == 0);
-    ls_pool_clear(s->pool.shared, (uint32_t)index);
     ls_commons_recover(&s->shared->commons, (uint32_t)index + 1);
+    ls_accounting_close_pool(s, (uint32_t)index);
+    ls_pool_clear(s->pool.shared, (uint32_t)index);
     ls_warden_orphan(s, (uint32_t)index + 1);
     *p = (struct ls_pool_place) { .pid = 0 };
 }
@@ -291,13 +309,24 @@ static void end(struct luaserve *s, const char *why)
         if (p->ends_at == 0)
             p->ends_at = now + LS_WATCH_GRACE / 2;
         if (now >= p->ends_at)
-            end_worker(p, why, now);
+            end_worker(p, why, LS_CAUSE_STOP, now);
     }
 }
 
 static uint32_t clients(const struct luaserve *s)
 {
     return ls_pool_count(s->pool.shared);
+}
+
+/* What those are at that are not idle is known to their worker alone. */
+static void count(const struct luaserve *s, struct ls_headcount *clients)
+{
+    for (uint32_t i = 0; i < atomic_load(&s->pool.shared->used); i++) {
+        const struct ls_pool_crowd *crowd = &s->pool.shared->crowds[i];
+        uint32_t all = atomic_load(&crowd->count), idle = atomic_load(&crowd->idle);
+        clients->phases[LS_PHASE_IDLE] += idle < all ? idle : all;
+        clients->phases[LS_PHASE_HANDLER] += idle < all ? all - idle : 0;
+    }
 }
 
 static bool empty(const struct luaserve *s)
@@ -310,6 +339,7 @@ static bool empty(const struct luaserve *s)
 
 const struct ls_mode ls_mode_pool = { .name = "pool",
                                       .slots = slots,
+                                      .accounts = accounts,
                                       .open = open_pool,
                                       .close = close_pool,
                                       .look = look,
@@ -319,4 +349,5 @@ const struct ls_mode ls_mode_pool = { .name = "pool",
                                       .drain = drain,
                                       .end = end,
                                       .clients = clients,
+                                      .count = count,
                                       .empty = empty };

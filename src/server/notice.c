@@ -1,5 +1,6 @@
 #include "server/notice.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -31,11 +32,24 @@ void ls_notice_build(struct ls_buffer *out, int status, const char *id, bool hea
     ls_response_free(&response);
 }
 
-void ls_notice_send(int fd, int status, const char *id, bool head_only)
+size_t ls_notice_head(const struct ls_buffer *out)
+{
+    const struct ls_slice end = LS_SLICE("\r\n\r\n");
+    for (size_t at = 0; at + end.len <= out->len; at++)
+        if (memcmp(out->at + at, end.at, end.len) == 0)
+            return at + end.len;
+    return out->len;
+}
+
+int64_t ls_notice_send(int fd, int status, const char *id, bool head_only)
 {
     struct ls_buffer out = { 0 };
+    long sent = -ENOMEM;
     ls_notice_build(&out, status, id, head_only);
     if (!out.failed)
-        ls_sys_sendto(fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+        sent = ls_sys_sendto(fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    if (sent >= 0)
+        sent = (size_t)sent < out.len ? -EAGAIN : sent - (long)ls_notice_head(&out);
     ls_buffer_free(&out);
+    return sent;
 }

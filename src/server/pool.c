@@ -78,6 +78,7 @@ void ls_pool_clear(struct ls_pool_shared *shared, uint32_t place)
 {
     struct ls_pool_crowd *crowd = &shared->crowds[place];
     atomic_store(&crowd->top, 0);
+    atomic_store(&crowd->seats, 0);
     atomic_store(&crowd->coming, 0);
     atomic_store(&crowd->idle, 0);
     atomic_store(&crowd->count, 0);

@@ -24,6 +24,7 @@ struct ls_pool_shared {
             idle; /* … of which these wait, and for nothing but another request or the end */
         _Atomic uint64_t coming; /* key of one who is being let in; 0: nobody is */
         _Atomic uint32_t top;    /* how many of its keys to look at */
+        _Atomic uint32_t seats;  /* that it has made: so many of its accounts are in use */
     } crowds[LS_POOL_PLACES];
     _Atomic uint64_t numbers;     /* clients so far */
     _Atomic uint64_t drain_until; /* µs: when even the last answer has to be out; 0: no end */
@@ -45,6 +46,7 @@ struct ls_pool {
         uint64_t started, kill_at; /* µs; kill_at 0: it may live */
         uint64_t ends_at;          /* µs: it has until then to leave by itself; 0: nobody waits */
         const char *why;           /* it was ended; NULL: not by us */
+        enum ls_cause cause;       /* the same, for what counts deaths */
         struct ls_watch watch;
     } places[LS_POOL_PLACES];
     uint32_t workers;    /* that there are to be */

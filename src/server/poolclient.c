@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
@@ -31,6 +32,10 @@ static void publish(struct ls_poolworker *w, struct ls_seat *seat, uint64_t dead
     w->running = seat;
     slot->client = e->client;
     slot->request = e->seq;
+    slot->route = e->match.route ? e->match.route->series : 0;
+    atomic_store_explicit(&slot->began, e->begun_at, memory_order_relaxed);
+    if (e->account)
+        memcpy(slot->ip, e->peer.ip, sizeof e->peer.ip);
     ls_slot_describe(slot, ls_span_slice(e->in.at, e->head.method_token),
                      ls_span_slice(e->in.at, e->head.target),
                      (struct ls_slice) { e->in.at, e->in.head });
@@ -178,11 +183,25 @@ static int block(struct ls_driver *d, struct ls_engine *e, const struct ls_need 
 
 /* ---- a client's turn ---- */
 
+/* There are no more seats than there may be clients. */
+static void open_account(struct ls_poolworker *w, struct ls_engine *e)
+{
+    _Atomic uint32_t *seats = &w->shared->crowds[w->place].seats;
+    uint32_t mine = atomic_load(seats);
+    if (mine == w->shared->max)
+        return;
+    e->books = &w->self.books;
+    e->account = ls_self_account(w->server, (uint64_t)w->place * w->shared->max + mine);
+    atomic_store(seats, mine + 1);
+}
+
 static struct ls_seat *new_seat(struct ls_poolworker *w)
 {
     struct ls_seat *seat = calloc(1, sizeof *seat);
-    if (seat && ls_engine_init(&seat->engine, w->site, &w->driver) == 0)
+    if (seat && ls_engine_init(&seat->engine, w->site, &w->driver) == 0) {
+        open_account(w, &seat->engine);
         return seat;
+    }
     if (seat)
         ls_engine_free(&seat->engine);
     free(seat);
@@ -224,6 +243,8 @@ static void leave_seat(struct ls_poolworker *w, struct ls_member *m)
 {
     struct ls_seat *seat = m->seat;
     ls_poolevents_end(w, seat);
+    if (seat->engine.account)
+        ls_account_close(seat->engine.account, &w->self.books, seat->engine.out.gone);
     m->seat = NULL;
     m->seq = seat->engine.seq;
     ls_engine_slim(&seat->engine);

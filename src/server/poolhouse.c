@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/server.h"
 
 static struct ls_poolworker *self(struct luaserve *s)
@@ -59,6 +60,7 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint3
     if (s->now->config.processes.per_address > 0)
         register_key(w, (uint32_t)index, key_of(peer));
     ls_members_enqueue(&w->members, (uint32_t)index);
+    ls_tally(&ls_tallies_of(s)->clients, 1);
     ls_door_tell(s, peer, service, ls_sys_getpid());
     return 0;
 }

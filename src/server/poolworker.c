@@ -10,6 +10,7 @@
 #include "exchange/answer.h"
 #include "lua/handler.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/confine.h"
 #include "server/notice.h"
 #include "server/poolclient.h"
@@ -54,11 +55,13 @@ static bool still_reads(struct ls_poolworker *w, struct ls_seat *seat, uint64_t 
 static void expire(struct ls_poolworker *w, struct ls_seat *seat, uint64_t now)
 {
     struct ls_engine *e = &seat->engine;
+    struct ls_tallies *tallies = ls_tallies_of(w->server);
     switch (e->phase) {
     case LS_PHASE_SEND:
         if (still_reads(w, seat, now))
             return;
         tell(w, seat, "client does not read: connection cut");
+        ls_tally(&tallies->budgets[LS_BUDGET_SEND], 1);
         ls_engine_tear(e);
         break;
     case LS_PHASE_HANDLER:
@@ -67,6 +70,7 @@ static void expire(struct ls_poolworker *w, struct ls_seat *seat, uint64_t now)
     case LS_PHASE_HEAD:
     case LS_PHASE_BODY:
         tell(w, seat, "request did not arrive in time");
+        ls_tally(&tallies->budgets[e->phase == LS_PHASE_HEAD ? LS_BUDGET_HEAD : LS_BUDGET_BODY], 1);
         ls_engine_abandon(e, 408);
         break;
     default:
@@ -93,17 +97,18 @@ static void late(void *ctx, uint32_t index)
 #define NO_ID "................"
 
 /* Async-signal-safe: the memory was prepared, and may be written to now that all is lost. */
-static void send_last_words(struct ls_buffer *words, const struct ls_engine *e, int fd)
+static void send_last_words(struct ls_poolworker *w, int status, const struct ls_engine *e, int fd)
 {
+    struct ls_buffer *words = &w->last_words[status == 503];
     const struct ls_slice all = { words->at, words->len };
-    size_t len = all.len;
+    size_t head = ls_notice_head(words), len = e->head.method == LS_HEAD ? head : all.len;
     for (size_t at = 0; at + sizeof NO_ID - 1 <= all.len; at++)
         if (memcmp(all.at + at, NO_ID, sizeof NO_ID - 1) == 0)
             memcpy(words->at + at, e->id, sizeof NO_ID - 1);
-    for (size_t at = 0; e->head.method == LS_HEAD && at + 4 <= all.len && len == all.len; at++)
-        if (memcmp(all.at + at, "\r\n\r\n", 4) == 0)
-            len = at + 4;
-    ls_sys_sendto(fd, all.at, len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    long sent = ls_sys_sendto(fd, all.at, len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    w->self.slot->told_bytes = (uint32_t)(len - head);
+    if (sent == (long)len)
+        atomic_store(&w->self.slot->told, (uint32_t)status);
     ls_sys_shutdown(fd, SHUT_WR);
 }
 
@@ -122,7 +127,7 @@ static void say_last_words(void *ctx, int signal)
     if (!running || running->engine.gone || running->engine.flushed)
         return;
     int fd = ls_poolclient_member(w, running)->fd;
-    send_last_words(&w->last_words[signal == SIGXCPU], &running->engine, fd);
+    send_last_words(w, signal == SIGXCPU ? 503 : 500, &running->engine, fd);
     for (int i = 0; i < 16; i++) /* what has come and was not read would make the end a reset */
         if (ls_sys_recvfrom(fd, block, sizeof block, MSG_DONTWAIT, NULL, NULL) <= 0)
             return;

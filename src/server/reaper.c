@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
+#include "server/accounting.h"
+#include "server/death.h"
 #include "server/incident.h"
 
 enum { DRAIN_BLOCKS = 64 }; /* of 4 KiB, thrown away at one go */
@@ -93,6 +95,12 @@ static void after_death(struct luaserve *s, uint32_t client, enum ls_phase phase
     }
 }
 
+static bool is_at_its_end(enum ls_phase phase)
+{
+    return phase == LS_PHASE_GONE || phase == LS_PHASE_TORN || phase == LS_PHASE_TAKEN ||
+           phase == LS_PHASE_LINGER;
+}
+
 void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death)
 {
     uint32_t client = (uint32_t)ls_clients_find(&s->clients, pid);
@@ -101,11 +109,16 @@ void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death)
     enum ls_phase phase = ls_slot_phase(word);
     if (phase == LS_PHASE_TORN) /* the worker has said why */
         c->cut = true;
-    else if (phase != LS_PHASE_GONE && phase != LS_PHASE_TAKEN && phase != LS_PHASE_LINGER)
+    else if (c->why)
+        ls_death_log(s, client, death, c->answered ? "answered 503" : "connection cut");
+    else if (!is_at_its_end(phase))
         after_death(s, client, phase, death);
+    if (!is_at_its_end(phase) || WIFSIGNALED(death->status))
+        ls_accounting_death(s, death, c->cause);
     ls_clients_unset_pid(&s->clients, client);
     ls_tracing_ended(s, client);
     ls_commons_recover(&s->shared->commons, client + 1);
+    ls_accounting_close(s, client);
     ls_warden_orphan(s, client + 1);
     if (c->answered && s->stop < 2)
         linger(s, client);

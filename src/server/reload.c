@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/server.h"
 #include "server/supervisor.h"
 
@@ -17,6 +18,7 @@ enum { GRACE = 1000000 }; /* µs beyond limits.load: a Lua loop is ended, and to
 
 static void tell_failure(struct luaserve *s, const char *why)
 {
+    ls_tally(&ls_tallies_of(s)->failed_reloads, 1);
     ls_log_block(&s->now->log, LS_LOG_ERROR, why,
                  "reload failed, generation %u goes on:", s->now->site.generation);
 }
@@ -183,6 +185,7 @@ static void take_over(struct luaserve *s, struct ls_generation *g,
 {
     struct ls_generation *old = s->now;
     ls_generation_share(g, s->shared, old->site.generation + 1);
+    ls_accounting_serve(s, g);
     g->site.nonce = old->site.nonce; /* so the ids of clients of both stay what they are */
     warn_of_fixed(s, &g->config);
     s->now = g;
@@ -192,6 +195,7 @@ static void take_over(struct luaserve *s, struct ls_generation *g,
     ls_timetable_renew(s);
     ls_generation_free(&old);
     ls_fds_fill(&s->fds, s->placeholder);
+    ls_tally(&ls_tallies_of(s)->reloads, 1);
     ls_log(&g->log, LS_LOG_INFO, "reloaded: generation %u", g->site.generation);
 }
 

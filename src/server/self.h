@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "exchange/account.h"
 #include "lua/state.h"
 #include "os/bell.h"
 #include "os/crash.h"
@@ -19,8 +20,12 @@ struct ls_self {
     uint64_t word;       /* what we last wrote to the slot: nobody else changes it but to take it */
     struct ls_bell bell; /* who waits for events can be woken */
     struct ls_crash *crash; /* the slot's */
-    int supervisor;         /* our parent's pid: nobody else may interrupt us */
+    struct ls_books books;
+    int supervisor; /* our parent's pid: nobody else may interrupt us */
 };
+
+/* Where answers are noted that this process gives; NULL: they are neither counted nor logged. */
+struct ls_account *ls_self_account(const struct luaserve *s, uint64_t index);
 
 /* The process has the slot, and from now on can be interrupted. `quit`: see struct ls_lua. */
 void ls_self_join(struct ls_self *self, const struct luaserve *s, struct ls_slot *slot,

@@ -2,12 +2,13 @@
 
 #include <stddef.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "os/sys.h"
 
 /* The parts of the mapping, one after the other; most of it is never touched, and then is no memory. */
 struct layout {
-    size_t sides, kin, channels, store, end; /* bytes from the beginning */
+    size_t sides, kin, channels, store, metrics, accounts, end; /* bytes from the beginning */
 };
 
 enum { PAGE = 4096 };
@@ -24,7 +25,9 @@ static struct layout lay_out(uint32_t processes, const struct ls_shared_sizes *s
     l.kin = l.sides + pages(sizes->sides * sizeof(struct ls_side_place));
     l.channels = l.kin + pages(processes * sizeof(struct ls_kin));
     l.store = l.channels + pages(ls_channels_size(processes, sizes->ring));
-    l.end = l.store + pages(sizes->store);
+    l.metrics = l.store + pages(sizes->store);
+    l.accounts = l.metrics + pages(sizeof(struct ls_metrics));
+    l.end = l.accounts + pages(sizes->accounts * sizeof(struct ls_account));
     return l;
 }
 
@@ -49,10 +52,13 @@ int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes
     (*shared)->sides = (struct ls_sides) { .all = (struct ls_side_place *)(at + l.sides),
                                            .count = sizes->sides,
                                            .first = sizes->workers };
-    (*shared)->commons = (struct ls_commons) { (struct ls_kin *)(at + l.kin), processes,
-                                               (struct ls_channels *)(at + l.channels),
-                                               (struct ls_store *)(at + l.store), NULL };
+    (*shared)->commons = (struct ls_commons) {
+        (struct ls_kin *)(at + l.kin),     processes, (struct ls_channels *)(at + l.channels),
+        (struct ls_store *)(at + l.store), NULL,      (struct ls_metrics *)(at + l.metrics)
+    };
     (*shared)->size = l.end;
+    (*shared)->accounts = (struct ls_account *)(at + l.accounts);
+    ls_metrics_init((*shared)->commons.metrics, l.end - l.metrics, time(NULL));
     ls_channels_init((*shared)->commons.channels, processes, sizes->ring);
     return make_store(at + l.store, sizes->store);
 }

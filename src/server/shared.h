@@ -6,6 +6,7 @@
 #define LS_SERVER_SHARED_H
 
 #include "exchange/commons.h"
+#include "exchange/account.h"
 #include "exchange/schedules.h"
 #include "exchange/slot.h"
 #include "server/sides.h"
@@ -17,16 +18,18 @@ struct ls_shared {
     _Atomic uint32_t log_age;     /* counts how often the log was to be opened again */
     struct ls_commons commons;    /* which is not changed any more */
     struct ls_sides sides;
-    size_t size;    /* bytes of it all */
-    uint32_t count; /* of slots */
+    struct ls_account *accounts; /* of the connections: see ls_mode.accounts */
+    size_t size;                 /* bytes of it all */
+    uint32_t count;              /* of slots */
     struct ls_slot slots[];
 };
 
 struct ls_shared_sizes {
     uint32_t workers; /* slots for clients, or for places of workers */
     uint32_t sides;   /* for side processes */
-    size_t ring;      /* bytes of a channel */
-    size_t store;     /* bytes of the shared dictionaries */
+    uint64_t accounts;
+    size_t ring;  /* bytes of a channel */
+    size_t store; /* bytes of the shared dictionaries */
 };
 
 int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes); /* 0 or -errno */

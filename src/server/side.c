@@ -9,8 +9,10 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "exchange/live.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/confine.h"
 #include "server/pause.h"
 #include "server/server.h"
@@ -130,11 +132,14 @@ int ls_side_schedule(struct luaserve *s, const struct ls_schedule *schedule, uin
         return (int)index;
     *place = (uint32_t)index;
     fflush(NULL);
+    uint64_t began = ls_clock_us();
     int pid = ls_fork(&s->fork, CLONE_FILES);
     if (pid == 0)
         run_schedule(s, schedule, run, *place, *ticket);
     if (pid < 0)
         ls_sides_cancel(&s->shared->sides, *place, *ticket);
+    else
+        ls_accounting_forked(s, began);
     return pid;
 }
 
@@ -149,6 +154,7 @@ static int become_second(struct luaserve *s, struct ls_engine *e, const struct l
         ls_sys_exit_group(LUASERVE_OS);
     struct ls_side *side = become(s, second->place, second->ticket, fd);
     e->driver = &side->driver;
+    e->account = NULL; /* which is the first one's */
     if (e->live == LS_LIVE_RAW)
         describe(side, e, "tcp", ls_slice_of(e->peer.ip));
     else
@@ -168,9 +174,12 @@ static int fork_second(struct luaserve *s, const struct ls_self *owner, struct l
         return (int)place;
     second->place = (uint32_t)place;
     fflush(NULL); /* or both would write it */
+    uint64_t began = ls_clock_us();
     int pid = ls_fork_sibling(&s->fork, &second->pidfd);
     if (pid < 0)
         ls_sides_cancel(sides, second->place, second->ticket);
+    else if (pid > 0)
+        ls_accounting_forked(s, began);
     return pid;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/reaper.h"
 
 enum {
@@ -57,6 +58,7 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
     ls_address_ip(peer, errand.peer.ip);
     int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
     ls_tracing_bequeath(s, client);
+    uint64_t began = ls_clock_us();
     int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
     if (pid == 0)
         ls_worker_main(s, &errand);
@@ -65,6 +67,7 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
         ls_fds_clear(&s->fds, entry, s->placeholder);
         return pid;
     }
+    ls_accounting_forked(s, began);
     s->clients.ring[entry] = client;
     s->clients.all[client].entry = entry;
     s->clients.all[client].generation = s->now->site.generation;
@@ -89,6 +92,7 @@ int ls_spawn(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t
         ls_clients_remove(&s->clients, client);
         return pid;
     }
+    ls_tally(&ls_tallies_of(s)->clients, 1);
     ls_door_tell(s, peer, service, pid);
     return 0;
 }

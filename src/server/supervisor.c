@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "os/fault.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/identity.h"
 #include "server/reaper.h"
 
@@ -201,7 +202,8 @@ static int map_shared(struct luaserve *s)
                                            .sides =
                                                (uint32_t)c->processes.max_clients + LS_SCHEDULES,
                                            .store = c->shared.size & ~(size_t)4095,
-                                           .ring = c->channels.queue & ~(size_t)63 };
+                                           .ring = c->channels.queue & ~(size_t)63,
+                                           .accounts = s->mode->accounts(c) };
     return ls_shared_map(&s->shared, &sizes);
 }
 
@@ -225,6 +227,7 @@ static int prepare(struct luaserve *s, uint64_t mask)
         return err;
     atomic_store(&s->shared->newest, 1);
     ls_generation_share(s->now, s->shared, 1);
+    ls_accounting_serve(s, s->now);
     ls_supervisor_hide(s);
     err = s->mode->open(s);
     if (err < 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/accounting.h"
 #include "server/server.h"
 
 enum { AGAIN = 100000 }; /* µs until what could not be started is tried once more */
@@ -57,6 +58,7 @@ static void start(struct luaserve *s, const struct ls_schedule *schedule, struct
     }
     turn->retry_at = 0;
     turn->runs++;
+    ls_tally(&ls_tallies_of(s)->runs, 1);
     turn->pid = pid;
     turn->began = now;
     turn->left_out = 0;

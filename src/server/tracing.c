@@ -97,3 +97,8 @@ void ls_tracing_bequeath_place(struct luaserve *s, uint32_t place)
     if (t->all)
         ls_recorder_bequeath(&t->recorder, FIRST + place, 0);
 }
+
+uint32_t ls_tracing_ring_of_place(uint32_t place)
+{
+    return FIRST + place;
+}

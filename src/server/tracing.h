@@ -28,5 +28,6 @@ void ls_tracing_ended(struct luaserve *s, uint32_t client); /* its worker */
 
 /* The same for a worker of a pool. */
 void ls_tracing_bequeath_place(struct luaserve *s, uint32_t place);
+uint32_t ls_tracing_ring_of_place(uint32_t place); /* where that one records */
 
 #endif

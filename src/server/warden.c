@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "os/own.h"
 #include "os/sys.h"
+#include "server/accounting.h"
 #include "server/death.h"
 #include "server/side.h"
 
@@ -50,8 +51,9 @@ static bool kill_side(int pid)
     return true;
 }
 
-static void end(struct luaserve *s, uint32_t place, int pid, const char *why)
+static void end(struct luaserve *s, uint32_t place, int pid, const char *why, enum ls_cause cause)
 {
+    s->warden.all[place].cause = cause;
     s->warden.all[place].why = why;
     kill_side(pid);
 }
@@ -67,7 +69,8 @@ static uint64_t look_at(struct luaserve *s, uint32_t place, int pid, uint64_t no
     uint64_t next = ls_watch_look(&s->warden.all[place].watch, slot, pid,
                                   &sides(s)->all[place].side->self, word, deadline, now);
     if (next <= now)
-        end(s, place, pid, "handler did not end when interrupted: killed");
+        end(s, place, pid, "handler did not end when interrupted: killed",
+            ls_accounting_overrun(s, slot));
     return next > now ? next : UINT64_MAX;
 }
 
@@ -118,8 +121,10 @@ bool ls_warden_ended(struct luaserve *s, int pid, const struct ls_death *death)
     uint32_t place = (uint32_t)found, number = sides(s)->first + place + 1;
     struct ls_ward *ward = &s->warden.all[place];
     bool wanted = ls_sides_is_wanted(sides(s), place);
-    if (wanted && (death->status != 0 || ward->why))
+    if (wanted && (death->status != 0 || ward->why)) {
         ls_death_log_side(s, slot_of(s, place), pid, ward->why, death);
+        ls_accounting_death(s, death, ward->cause);
+    }
     hurry(s, place);
     ls_commons_recover(&s->shared->commons, number); /* before another one has the number */
     *ward = (struct ls_ward) { .why = NULL };
@@ -146,7 +151,7 @@ void ls_warden_end(struct luaserve *s, const char *why)
     for (uint32_t i = 0; i < ls_sides_top(sides(s)); i++) {
         int pid = ls_sides_pid(sides(s), i);
         if (pid > 0)
-            end(s, i, pid, why);
+            end(s, i, pid, why, LS_CAUSE_STOP);
     }
 }
 

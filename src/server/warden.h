@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "exchange/metrics.h"
 #include "server/watch.h"
 
 struct ls_death;
@@ -12,8 +13,9 @@ struct ls_warden {
     struct ls_ward {
         struct ls_watch watch;
         const char *why; /* it was ended; NULL: not by us */
-    } * all;             /* one a place; workers don't have it */
-    uint64_t look_at;    /* µs: when the budgets are due; 0: at once */
+        enum ls_cause cause;
+    } * all;          /* one a place; workers don't have it */
+    uint64_t look_at; /* µs: when the budgets are due; 0: at once */
 };
 
 int ls_warden_open(struct luaserve *s); /* 0 or -ENOMEM */

@@ -22,6 +22,8 @@ static void forget_request(struct ls_worker *w)
 {
     w->self.slot->method[0] = w->self.slot->target[0] = '\0';
     w->self.slot->head_len = 0;
+    w->self.slot->route = 0;
+    atomic_store_explicit(&w->self.slot->began, 0, memory_order_relaxed);
 }
 
 static void describe_request(struct ls_worker *w, const struct ls_engine *e)
@@ -29,6 +31,8 @@ static void describe_request(struct ls_worker *w, const struct ls_engine *e)
     if (w->described == e->seq || !e->in.at)
         return;
     w->described = e->seq;
+    w->self.slot->route = e->match.route ? e->match.route->series : 0;
+    atomic_store_explicit(&w->self.slot->began, e->begun_at, memory_order_relaxed);
     ls_slot_describe(w->self.slot, ls_span_slice(e->in.at, e->head.method_token),
                      ls_span_slice(e->in.at, e->head.target),
                      (struct ls_slice) { e->in.at, e->in.head });
@@ -206,6 +210,9 @@ _Noreturn void ls_worker_main(struct luaserve *s, const struct ls_errand *errand
     if (w->fd < 0)
         ls_sys_exit_group(LUASERVE_OS);
     become_worker(s, w, errand->slot);
+    if (errand->service == 0)
+        w->engine.account = ls_self_account(s, (uint64_t)(errand->slot - s->shared->slots));
+    w->engine.books = &w->self.books;
     ls_engine_open(&w->engine, errand->client, 0, &errand->peer);
     if (errand->service > 0) {
         const struct ls_service_at *service = &s->now->services.all[errand->service - 1];
