@@ -4,6 +4,7 @@
 
 #include "exchange/channel.h"
 #include "exchange/kin.h"
+#include "exchange/roster.h"
 #include "exchange/store.h"
 #include "os/ledger.h"
 
@@ -13,6 +14,7 @@ struct ls_commons {
     struct ls_channels *channels;
     struct ls_store *store;
     const struct ls_ledgers *ledgers; /* NULL: syscalls are not recorded */
+    struct ls_roster *roster;
 };
 
 /* Forgets a process that has ended, and mends what it left. */

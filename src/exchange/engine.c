@@ -38,6 +38,7 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const st
 {
     e->client = client;
     e->seq = seq;
+    e->since = 0;
     e->peer = *peer;
     e->live = LS_LIVE_NOT;
     e->gone = e->torn = e->eof = e->begun = e->parsed = e->answering = e->streaming = false;
@@ -100,6 +101,8 @@ static uint64_t body_deadline(struct ls_engine *e, uint64_t now)
 /* Idle, head and linger times are total; body and send times begin again with every wait. */
 static void enter_wait(struct ls_engine *e, enum ls_phase phase, uint64_t now)
 {
+    if (e->since == 0 || phase == LS_PHASE_IDLE)
+        e->since = now;
     if (phase == LS_PHASE_BODY)
         enter(e, phase, body_deadline(e, now));
     else if (phase != e->phase || phase == LS_PHASE_SEND)
@@ -187,6 +190,7 @@ static void begin_request(struct ls_engine *e)
     e->keep = e->parsed = e->continued = e->streaming = e->answering = e->flushed = false;
     e->live = LS_LIVE_NOT;
     e->drained = e->body_from = e->body_time = 0;
+    e->since = 0;
     e->match.route = NULL;
     ls_engine_record(e);
     ls_buffer_clear(&e->content);
@@ -256,7 +260,9 @@ static bool run(struct ls_engine *e, struct ls_need *need)
     const struct ls_handlers *h = &e->site->handlers;
     if (ls_output_pending(&e->out)) /* what is said of this request is its answer alone */
         return needs(e, need, LS_NEED_OUTPUT, LS_PHASE_SEND);
-    e->wall_until = ls_clock_us() + e->limits.wall;
+    uint64_t now = ls_clock_us();
+    e->since = e->since ? e->since : now;
+    e->wall_until = now + e->limits.wall;
     e->paused_at = 0;
     if (!enter(e, LS_PHASE_HANDLER, e->wall_until))
         return true;

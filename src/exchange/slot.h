@@ -18,6 +18,7 @@
 
 #include "base/slice.h"
 #include "os/crash.h"
+#include "os/net.h"
 
 enum ls_phase {
     LS_PHASE_FREE,    /* no client */
@@ -55,6 +56,11 @@ struct ls_slot {
     int32_t pid;
     uint64_t client;  /* number of this client, from 1; the request id's root */
     uint64_t request; /* mode "pool": which of that client's; there the word counts all that run */
+    _Atomic uint64_t since; /* µs: of the request at hand, or of the wait for one */
+    uint64_t opened;        /* µs: since when the client, or the process, is there */
+    uint32_t service;       /* that it came to; 0: HTTP */
+    uint16_t port;
+    char ip[LS_ADDRESS_IP];
     char method[LS_SLOT_METHOD], target[LS_SLOT_TARGET]; /* of the request at hand, cut, NUL */
     uint32_t head_len;
     char head[LS_SLOT_HEAD];   /* the same request's, cut, as it came */
@@ -82,6 +88,9 @@ static inline bool ls_slot_move(struct ls_slot *slot, uint64_t from, uint64_t to
 {
     return atomic_compare_exchange_strong(&slot->word, &from, to);
 }
+
+/* Copies a text that is cut where there is no room for more, and ends it with NUL. */
+void ls_slot_text(char *to, size_t size, struct ls_slice text);
 
 /* Says which request is at hand. */
 void ls_slot_describe(struct ls_slot *slot, struct ls_slice method, struct ls_slice target,

@@ -13,6 +13,7 @@ struct ls_listeners;
 struct ls_mode {
     const char *name;
     uint32_t (*slots)(const struct ls_config *c); /* in shared memory */
+    uint32_t (*cards)(const struct ls_config *c); /* there too; NULL: clients have slots */
 
     /* Clients come in from now on, s->listeners being open. 0 or -errno. */
     int (*open)(struct luaserve *s);

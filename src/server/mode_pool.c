@@ -27,6 +27,11 @@ static uint32_t slots(const struct ls_config *c)
     return LS_POOL_PLACES;
 }
 
+static uint32_t cards(const struct ls_config *c)
+{
+    return (uint32_t)c->processes.max_clients + (int)LS_POOL_PLACES * (int)LS_HAND_SPARES;
+}
+
 static uint32_t cores(void)
 {
     cpu_set_t set;
@@ -204,7 +209,9 @@ static void ended(struct luaserve *s, int pid, const struct ls_death *death)
         ls_death_log_pool(s, (uint32_t)index, death);
     if (!well && is_current(s, p))
         delay_next(s, atomic_load(&s->shared->slots[index].word) == 0);
+    s->shared->slots[index].pid = 0;
     ls_pool_clear(s->pool.shared, (uint32_t)index);
+    ls_roster_desert(&s->shared->roster, (uint32_t)index + 1);
     ls_commons_recover(&s->shared->commons, (uint32_t)index + 1);
     ls_warden_orphan(s, (uint32_t)index + 1);
     *p = (struct ls_pool_place) { .pid = 0 };
@@ -310,6 +317,7 @@ static bool empty(const struct luaserve *s)
 
 const struct ls_mode ls_mode_pool = { .name = "pool",
                                       .slots = slots,
+                                      .cards = cards,
                                       .open = open_pool,
                                       .close = close_pool,
                                       .look = look,

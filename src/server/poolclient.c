@@ -49,6 +49,15 @@ static void unpublish(struct ls_poolworker *w)
     atomic_store_explicit(&w->self.slot->word, w->self.word, memory_order_release);
 }
 
+/* What observers see is each client. */
+static void show(const struct ls_engine *e, struct ls_card *card)
+{
+    if (e->parsed && card->described != e->seq)
+        ls_card_describe(card, e->seq, ls_span_slice(e->in.at, e->head.method_token),
+                         ls_span_slice(e->in.at, e->head.target));
+    ls_card_enter(card, ls_slot_word(e->seq, e->phase), e->since);
+}
+
 /* ---- deadlines ---- */
 
 void ls_poolclient_set_due(struct ls_poolworker *w, const struct ls_seat *seat)
@@ -63,7 +72,10 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
 {
     struct ls_poolworker *w = (struct ls_poolworker *)d;
     struct ls_seat *seat = seat_of(e);
+    struct ls_card *card = w->members.all[seat->member].card;
     seat->deadline = deadline;
+    if (card)
+        show(e, card);
     if (phase == LS_PHASE_HANDLER && deadline > 0)
         publish(w, seat, deadline);
     else

@@ -263,7 +263,8 @@ _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place)
                                   .site = &s->now->site,
                                   .self = s->now->worker.self,
                                   .shared = s->pool.shared,
-                                  .place = place };
+                                  .place = place,
+                                  .hand.owner = place + 1 };
     w->self.slot = &s->shared->slots[place];
     ls_confine(s->now, w->self.supervisor,
                (uint64_t)s->fds.shared_end + s->pool.shared->max + 1024 + c->limits.descriptors);

@@ -17,6 +17,7 @@ struct ls_shared {
     _Atomic uint32_t log_age;     /* counts how often the log was to be opened again */
     struct ls_commons commons;    /* which is not changed any more */
     struct ls_sides sides;
+    struct ls_roster roster;
     size_t size;    /* bytes of it all */
     uint32_t count; /* of slots */
     struct ls_slot slots[];
@@ -25,6 +26,7 @@ struct ls_shared {
 struct ls_shared_sizes {
     uint32_t workers; /* slots for clients, or for places of workers */
     uint32_t sides;   /* for side processes */
+    uint32_t cards;   /* for clients who have no slot of their own; 0: all have one */
     size_t ring;      /* bytes of a channel */
     size_t store;     /* bytes of the shared dictionaries */
 };

@@ -63,6 +63,7 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
         forget_request(w);
     if (phase == LS_PHASE_IDLE)
         atomic_store_explicit(&w->self.slot->settled_in, w->received, memory_order_relaxed);
+    atomic_store_explicit(&w->self.slot->since, e->since, memory_order_relaxed);
     atomic_store_explicit(&w->self.slot->deadline, deadline, memory_order_release);
     if (word != w->self.word && !ls_slot_move(w->self.slot, w->self.word, word))
         return false;
