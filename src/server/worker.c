@@ -177,6 +177,7 @@ static void quit(void *ctx, int status)
 
 static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slot *slot)
 {
+    slot->pid = *s->fork.tid; /* the supervisor may come to that later */
     atomic_store(&slot->detached, 1);
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
     ls_confine(s->now, w->self.supervisor, (uint64_t)w->fd + s->now->config.limits.descriptors);
