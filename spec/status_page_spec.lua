@@ -1,5 +1,5 @@
 -- The status page in a browser, where there is one: what it shows while clients come and go, by keyboard too.
-package.path = "docs/examples/sockets/spec/?.lua;" .. package.path
+local chromium = dofile "spec/chromium.lua"
 local spec = require "luaserve.spec"
 
 local SCRIPT = { ["a.lua"] = [[
@@ -8,27 +8,20 @@ app:get("/", function() return "hello" end)
 app:get("/wait/*rest", function() app.sleep(60) end)
 ]] }
 
-local function has_chromium()
-  local pipe = io.popen "command -v chromium"
-  local path = pipe:read "l"
-  pipe:close()
-  return path ~= nil
-end
-
 -- Whether the table of clients has a row whose text holds that.
 local function row(text)
   return ("[...document.querySelectorAll('#clients tbody tr')].find(tr => tr.textContent.includes(%q))"):format(text)
 end
 
 describe("the status page in a browser", function()
-  if not has_chromium() then
+  if not chromium.installed() then
     return it("is looked at where Chromium is installed (spec/deps.sh page)", function() pending "no chromium" end)
   end
   local server, browser, page
 
   setup(function()
     server = spec.start { config = { status = "/status", trace = true }, scripts = SCRIPT }
-    browser = require "chromium".start()
+    browser = chromium.start()
     page = browser:page(("http://127.0.0.1:%d/status"):format(server.port))
     page:wait "document.querySelector('#state').textContent === 'Live'"
   end)

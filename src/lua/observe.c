@@ -47,8 +47,8 @@ void ls_observe_core(lua_State *L, const struct ls_lua_options *options)
                                           { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
     ls_status_core(L);
-    lua_pushstring(L, options->status);
+    lua_pushstring(L, options->status ? options->status : "");
     lua_setfield(L, -2, "status_at");
-    lua_pushstring(L, options->metrics);
+    lua_pushstring(L, options->metrics ? options->metrics : "");
     lua_setfield(L, -2, "metrics_at");
 }
