@@ -23,14 +23,14 @@ CPPFLAGS += -Isrc $(LUA_INC) -D_GNU_SOURCE -DLUASERVE_VERSION='"$(VERSION)"'
 CFLAGS  += -std=c11 $(OPT) $(WARN) -fvisibility=hidden -fstack-protector-strong \
            -ffunction-sections -fdata-sections \
            $(or $(SAN),-fno-asynchronous-unwind-tables) # -g has what debuggers want
-NFLAGS  := -f elf64 -g -F dwarf -w+all -w+error -Iasm/
+NFLAGS  := -f elf64 -g -F dwarf -w+all -w+error -Iasm/ -I$(BUILD)/
 LDFLAGS += -Wl,-E -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed $(SAN)
 LDLIBS  := -l:liblua5.4.a -l:libjansson.a -l:libnettle.a -lm
 
 LAYERS  := base os http exchange lua server
 SRC     := $(foreach l,$(LAYERS),$(wildcard src/$l/*.c))
 ASM     := $(wildcard asm/*.asm)
-LUA     := $(wildcard src/lua/*.lua)
+LUA     := $(wildcard src/lua/*.lua src/lua/status.*)
 OBJ     := $(SRC:src/%.c=$(BUILD)/%.o) $(ASM:asm/%.asm=$(BUILD)/asm/%.o)
 FUZZ    := $(filter-out replay,$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
 UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/unit/*_test.c)) \
@@ -60,7 +60,11 @@ $(BUILD)/asm/%.o: asm/%.asm asm/abi.inc asm/nr.inc Makefile
 	@mkdir -p $(@D)
 	$(call SAY,NASM,$<)$(NASM) $(NFLAGS) -MD $(@:.o=.d) -o $@ $<
 
-$(BUILD)/asm/embed.o: $(LUA)
+$(BUILD)/asm/embed.o: $(LUA:%=$(BUILD)/embed/%)
+
+$(BUILD)/embed/%: % Makefile # the lines stay what they are, for what errors say of them
+	@mkdir -p $(@D)
+	@sed -E 's/^ +//; s/^(--|\/\/) .*//' $< > $@
 
 $(BUILD)/unit/%_test: spec/unit/%_test.c $(BUILD)/libluaserve.a
 	@mkdir -p $(@D)

@@ -81,9 +81,9 @@ return {
   -- DANGER: whoever is in it can pretend to be any client.
   -- trusted_proxies = { "127.0.0.1", "10.0.0.0/8" },
 
-  -- What the server says of itself: a live page of its clients at `status`, counters for Prometheus at
-  -- `metrics`; false: none. They answer this machine alone, and the addresses and networks that
-  -- observers lists ("10.0.0.0/8"), and nobody who comes through a proxy.
+  -- What the server says of itself: a live page of its clients at `status` (/clients beneath it is
+  -- JSON), counters for Prometheus at `metrics`; false: none. They answer this machine alone, and the
+  -- addresses and networks that observers lists ("10.0.0.0/8"), and nobody who comes through a proxy.
   status = "/status",
   metrics = "/metrics",
   -- observers = {},

@@ -1,11 +1,12 @@
-; The Lua half of the framework, inside the binary: one file to copy.
-; Each text stands between NAME and NAME_end, without a NUL behind it.
+; The Lua half of the framework, inside the binary: one file to copy. It comes without its indentation and its
+; comments (see the Makefile). Each text stands between NAME and NAME_end, without a NUL behind it.
 %include "abi.inc"
 
 %macro EMBED 2
     global %1:data hidden
     global %1_end:data hidden
-%1: incbin %2
+    %strcat path "embed/", %2
+%1: incbin path
 %1_end:
 %endmacro
 
@@ -29,3 +30,7 @@ section .rodata
     EMBED ls_schedules_source, "src/lua/schedules.lua"
     EMBED ls_duplex_source, "src/lua/duplex.lua"
     EMBED ls_observe_source, "src/lua/observe.lua"
+    EMBED ls_status_source, "src/lua/status.lua"
+    EMBED ls_status_html, "src/lua/status.html"
+    EMBED ls_status_css, "src/lua/status.css"
+    EMBED ls_status_js, "src/lua/status.js"

@@ -5,6 +5,7 @@
 #include "exchange/channel.h"
 #include "exchange/kin.h"
 #include "exchange/metrics.h"
+#include "exchange/roster.h"
 #include "exchange/store.h"
 #include "os/ledger.h"
 
@@ -15,6 +16,7 @@ struct ls_commons {
     struct ls_store *store;
     const struct ls_ledgers *ledgers; /* NULL: syscalls are not recorded */
     struct ls_metrics *metrics;
+    struct ls_roster *roster;
 };
 
 /* Forgets a process that has ended, and mends what it left. */

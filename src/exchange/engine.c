@@ -39,6 +39,7 @@ void ls_engine_open(struct ls_engine *e, uint64_t client, uint64_t seq, const st
 {
     e->client = client;
     e->seq = seq;
+    e->since = 0;
     e->peer = *peer;
     e->live = LS_LIVE_NOT;
     e->gone = e->torn = e->eof = e->begun = e->parsed = e->answering = e->streaming = false;
@@ -104,6 +105,8 @@ static void enter_wait(struct ls_engine *e, enum ls_phase phase, uint64_t now)
 {
     if (e->account)
         ls_account_settle(e, now);
+    if (e->since == 0 || phase == LS_PHASE_IDLE)
+        e->since = now;
     if (phase == LS_PHASE_BODY)
         enter(e, phase, body_deadline(e, now));
     else if (phase != e->phase || phase == LS_PHASE_SEND)
@@ -192,7 +195,7 @@ static void begin_request(struct ls_engine *e)
     e->skip = 0;
     e->keep = e->parsed = e->continued = e->streaming = e->answering = e->flushed = false;
     e->live = LS_LIVE_NOT;
-    e->drained = e->body_from = e->body_time = e->begun_at = 0;
+    e->drained = e->body_from = e->body_time = e->begun_at = e->since = 0;
     e->match.route = NULL;
     ls_engine_record(e);
     ls_buffer_clear(&e->content);
@@ -253,6 +256,7 @@ static bool run(struct ls_engine *e, struct ls_need *need)
     e->begun_at = e->begun_at ? e->begun_at : now; /* a handler before has passed it on */
     if (e->account)
         ls_account_settle(e, now);
+    e->since = e->since ? e->since : now;
     e->wall_until = now + e->limits.wall;
     e->paused_at = 0;
     if (!enter(e, LS_PHASE_HANDLER, e->wall_until))

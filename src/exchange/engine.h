@@ -125,7 +125,9 @@ struct ls_engine {
     struct ls_limits
         limits; /* of the request at hand; a stream's wall is from one wait to the next */
     uint64_t
-        begun_at; /* µs of ls_clock_us: when its head was there, or, unless answers are noted, its handler began; 0: not yet */
+        begun_at; /* µs of ls_clock_us: when its head was there, or, unless answers are noted, its
+                            handler began; 0: not yet */
+    uint64_t since;      /* µs: of the request at hand, or of the wait for one; 0: not known yet */
     uint64_t wall_until; /* µs of ls_clock_us at which the handler has to be done */
     uint64_t body_from;  /* since when its body is waited for; 0: it is not */
     uint64_t body_time;  /* µs that it was waited for before */

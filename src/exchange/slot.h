@@ -18,6 +18,7 @@
 
 #include "base/slice.h"
 #include "os/crash.h"
+#include "os/net.h"
 
 enum ls_phase {
     LS_PHASE_FREE,    /* no client */
@@ -35,13 +36,7 @@ enum ls_phase {
     LS_PHASES
 };
 
-enum {
-    LS_SLOT_METHOD = 16,
-    LS_SLOT_TARGET = 256,
-    LS_SLOT_IP = 48,
-    LS_SLOT_HEAD = 1024,
-    LS_SLOT_CAUSE = 128
-};
+enum { LS_SLOT_METHOD = 16, LS_SLOT_TARGET = 256, LS_SLOT_HEAD = 1024, LS_SLOT_CAUSE = 128 };
 
 struct ls_slot {
     alignas(64) _Atomic uint64_t word; /* seq << 8 | phase */
@@ -63,8 +58,12 @@ struct ls_slot {
     _Atomic uint64_t began; /* µs of ls_clock_us: when that request was there; 0: not known */
     uint64_t client;        /* number of this client, from 1; the request id's root */
     uint64_t request; /* mode "pool": which of that client's; there the word counts all that run */
+    _Atomic uint64_t since; /* µs: of the request at hand, or of the wait for one */
+    uint64_t opened;        /* µs: since when the client, or the process, is there */
+    uint32_t service;       /* that it came to; 0: HTTP */
+    uint16_t port;
+    char ip[LS_ADDRESS_IP]; /* mode "pool": of the client whose request is at hand */
     char method[LS_SLOT_METHOD], target[LS_SLOT_TARGET]; /* of the request at hand, cut, NUL */
-    char ip[LS_SLOT_IP];                                 /* mode "pool": of its client */
     _Atomic uint32_t
         told; /* mode "pool": the status that its client was told as the worker's last word */
     uint32_t told_bytes; /* of the body of that */
@@ -94,6 +93,9 @@ static inline bool ls_slot_move(struct ls_slot *slot, uint64_t from, uint64_t to
 {
     return atomic_compare_exchange_strong(&slot->word, &from, to);
 }
+
+/* Copies a text that is cut where there is no room for more, and ends it with NUL. */
+void ls_slot_text(char *to, size_t size, struct ls_slice text);
 
 /* Says which request is at hand. */
 void ls_slot_describe(struct ls_slot *slot, struct ls_slice method, struct ls_slice target,

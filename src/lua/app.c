@@ -33,7 +33,8 @@
     X(forms)                                                                                       \
     X(views)                                                                                       \
     X(answers)                                                                                     \
-    X(dev) X(live) X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex) X(observe)
+    X(dev)                                                                                         \
+    X(live) X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex) X(observe) X(status)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \

@@ -5,7 +5,7 @@
 
 #include "lua/state.h"
 
-enum { LS_APP_PARTS = 19 }; /* files of the Lua half */
+enum { LS_APP_PARTS = 20 }; /* files of the Lua half */
 
 /* Compiles them in a state of its own, so that the compiler's garbage does not lie in the memory that every
  * fork hands on; nor, with `strip`, lines and names for debuggers. 0 or -ENOMEM. */

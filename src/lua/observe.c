@@ -4,6 +4,7 @@
 #include "exchange/observer.h"
 #include "lua/held.h"
 #include "os/notation.h"
+#include "lua/status.h"
 
 static int core_is_observer(lua_State *L)
 {
@@ -54,6 +55,7 @@ void ls_observe_core(lua_State *L, const struct ls_lua_options *options)
                                           { "trace", core_trace },
                                           { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
+    ls_status_core(L);
     lua_pushstring(L, options->status ? options->status : "");
     lua_setfield(L, -2, "status_at");
     lua_pushstring(L, options->metrics ? options->metrics : "");

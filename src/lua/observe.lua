@@ -25,7 +25,7 @@ if core.metrics_at ~= "" then
 end
 
 if core.status_at ~= "" then
-  serve("status", core.status_at, function() return { text = "status\n" } end)
+  core.part "status"(core, serve)
   serve("status", core.status_at .. "/trace/:id", function(req)
     local id = req.params.id
     local text = core.trace(id)

@@ -48,7 +48,7 @@ struct ls_lua_options {
     const struct ls_secrets *secrets; /* lives as long as the state */
     const char *session_cookie;
     uint64_t session_max_age;     /* µs */
-    const char *status, *metrics; /* paths; "": none */
+    const char *status, *metrics; /* paths; "" or NULL: none */
     const char *mode;             /* processes.mode */
     bool dev;
     bool alone;          /* handlers may start no programs */

@@ -131,9 +131,9 @@ void ls_accounting_close(struct luaserve *s, uint32_t client)
 static void tell_last_words(struct luaserve *s, const struct ls_slot *slot)
 {
     struct story story = story_of(slot);
-    char id[17], ip[LS_SLOT_IP];
+    char id[17], ip[LS_ADDRESS_IP];
     ls_request_id(s->now->site.nonce, slot->client, slot->request, id);
-    snprintf(ip, sizeof ip, "%.*s", LS_SLOT_IP - 1, slot->ip);
+    snprintf(ip, sizeof ip, "%.*s", LS_ADDRESS_IP - 1, slot->ip);
     story.ip = ip;
     story.id = id;
     story.pid = slot->pid;

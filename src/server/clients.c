@@ -120,6 +120,7 @@ void ls_clients_unset_pid(struct ls_clients *c, uint32_t index)
 {
     int64_t at = pid_position(c, c->all[index].pid);
     c->all[index].pid = 0;
+    ls_clients_slot(c, index)->pid = 0;
     if (at < 0)
         return;
     c->by_pid[at] = LEFT;

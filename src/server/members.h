@@ -3,6 +3,7 @@
 #define LS_SERVER_MEMBERS_H
 
 #include "exchange/engine.h"
+#include "exchange/roster.h"
 
 struct ls_seat; /* an engine, and what goes with it */
 
@@ -22,6 +23,7 @@ struct ls_member {
     struct ls_seat *seat; /* NULL: it waits between two requests, and needs none */
     uint32_t service;     /* it came to: see struct ls_listener */
     uint64_t number, seq; /* of the client, and of its last request */
+    struct ls_card *card; /* what observers see of it; NULL: nothing */
     struct ls_peer peer;
 };
 

@@ -15,6 +15,7 @@ struct ls_mode {
     const char *name;
     uint32_t (*slots)(const struct ls_config *c);    /* in shared memory */
     uint64_t (*accounts)(const struct ls_config *c); /* the same: exchange/account.h */
+    uint32_t (*cards)(const struct ls_config *c);    /* the same; NULL: clients have slots */
 
     /* Clients come in from now on, s->listeners being open. 0 or -errno. */
     int (*open)(struct luaserve *s);

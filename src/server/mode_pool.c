@@ -35,6 +35,11 @@ static uint64_t accounts(const struct ls_config *c)
     return LS_POOL_PLACES * c->processes.max_clients;
 }
 
+static uint32_t cards(const struct ls_config *c)
+{
+    return (uint32_t)c->processes.max_clients + (int)LS_POOL_PLACES * (int)LS_HAND_SPARES;
+}
+
 static uint32_t cores(void)
 {
     cpu_set_t set;
@@ -221,6 +226,8 @@ static void ended(struct luaserve *s, int pid, const struct ls_death *death)
     }
     if (!well && is_current(s, p))
         delay_next(s, atomic_load(&s->shared->slots[index].word) == 0);
+    s->shared->slots[index].pid = 0;
+    ls_roster_desert(&s->shared->roster, (uint32_t)index + 1);
     ls_commons_recover(&s->shared->commons, (uint32_t)index + 1);
     ls_accounting_close_pool(s, (uint32_t)index);
     ls_pool_clear(s->pool.shared, (uint32_t)index);
@@ -340,6 +347,7 @@ static bool empty(const struct luaserve *s)
 const struct ls_mode ls_mode_pool = { .name = "pool",
                                       .slots = slots,
                                       .accounts = accounts,
+                                      .cards = cards,
                                       .open = open_pool,
                                       .close = close_pool,
                                       .look = look,

@@ -13,6 +13,7 @@
 #include "server/pause.h"
 #include "server/poolevents.h"
 #include "server/poolhouse.h"
+#include "server/poolview.h"
 #include "server/server.h"
 #include "server/transfer.h"
 
@@ -21,37 +22,6 @@ enum { TURN = 8 }; /* reads and writes for one client, before it is another one'
 static struct ls_seat *seat_of(struct ls_engine *e)
 {
     return (struct ls_seat *)e;
-}
-
-/* ---- the slot: what the supervisor sees is the handler that runs ---- */
-
-static void publish(struct ls_poolworker *w, struct ls_seat *seat, uint64_t deadline)
-{
-    struct ls_engine *e = &seat->engine;
-    struct ls_slot *slot = w->self.slot;
-    w->running = seat;
-    slot->client = e->client;
-    slot->request = e->seq;
-    slot->route = e->match.route ? e->match.route->series : 0;
-    atomic_store_explicit(&slot->began, e->begun_at, memory_order_relaxed);
-    if (e->account)
-        memcpy(slot->ip, e->peer.ip, sizeof e->peer.ip);
-    ls_slot_describe(slot, ls_span_slice(e->in.at, e->head.method_token),
-                     ls_span_slice(e->in.at, e->head.target),
-                     (struct ls_slice) { e->in.at, e->in.head });
-    atomic_store_explicit(&slot->cpu, e->limits.cpu, memory_order_relaxed);
-    atomic_store_explicit(&slot->deadline, deadline, memory_order_release);
-    w->self.word = ls_slot_word(++w->runs, LS_PHASE_HANDLER);
-    atomic_store_explicit(&slot->word, w->self.word, memory_order_release);
-}
-
-static void unpublish(struct ls_poolworker *w)
-{
-    if (!w->running)
-        return;
-    w->running = NULL;
-    w->self.word = ls_slot_word(w->runs, LS_PHASE_IDLE);
-    atomic_store_explicit(&w->self.slot->word, w->self.word, memory_order_release);
 }
 
 /* ---- deadlines ---- */
@@ -68,11 +38,14 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
 {
     struct ls_poolworker *w = (struct ls_poolworker *)d;
     struct ls_seat *seat = seat_of(e);
+    struct ls_card *card = w->members.all[seat->member].card;
     seat->deadline = deadline;
+    if (card)
+        ls_poolview_show(e, card);
     if (phase == LS_PHASE_HANDLER && deadline > 0)
-        publish(w, seat, deadline);
+        ls_poolview_publish(w, seat, deadline);
     else
-        unpublish(w);
+        ls_poolview_unpublish(w);
     return true;
 }
 
@@ -303,7 +276,7 @@ static bool step(struct ls_poolworker *w, uint32_t index)
     struct ls_seat *seat = w->members.all[index].seat;
     ls_engine_record(&seat->engine);
     seat->need = ls_engine_step(&seat->engine);
-    unpublish(w);
+    ls_poolview_unpublish(w);
     if (seat->need.kind == LS_NEED_EVENTS)
         ls_poolevents_begin(w, seat);
     if (seat->need.kind != LS_NEED_END)

@@ -2,8 +2,10 @@
 #include "server/poolhouse.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 
+#include "base/clock.h"
 #include "os/sys.h"
 #include "server/accounting.h"
 #include "server/server.h"
@@ -43,6 +45,21 @@ static void register_key(struct ls_poolworker *w, uint32_t index, uint64_t key)
     atomic_store(&w->shared->crowds[w->place].coming, 0);
 }
 
+/* What observers see of it. */
+static void show(struct luaserve *s, struct ls_member *m)
+{
+    struct ls_roster *r = &s->shared->roster;
+    m->card = s->now->config.status[0] ? ls_roster_take(r, &self(s)->hand) : NULL;
+    if (!m->card)
+        return;
+    m->card->client = m->number;
+    m->card->opened = ls_clock_us();
+    m->card->service = m->service;
+    m->card->port = m->peer.port;
+    memcpy(m->card->ip, m->peer.ip, sizeof m->card->ip);
+    ls_card_enter(m->card, ls_slot_word(0, LS_PHASE_IDLE), m->card->opened);
+}
+
 static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t service)
 {
     struct ls_poolworker *w = self(s);
@@ -56,6 +73,7 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint3
     m->readable = m->writable = true; /* what came with the connection is there already, often */
     ls_address_ip(peer, m->peer.ip);
     m->peer.port = ls_address_port(peer);
+    show(s, m);
     count(w, w->members.count);
     if (s->now->config.processes.per_address > 0)
         register_key(w, (uint32_t)index, key_of(peer));
@@ -152,6 +170,8 @@ void ls_poolhouse_left(struct ls_poolworker *w, uint32_t member)
     if (w->server->now->config.processes.per_address > 0)
         atomic_store(&ls_pool_keys(w->shared, w->place)[member], 0);
     ls_poolhouse_set_idle(w, member, false);
+    if (w->members.all[member].card)
+        ls_roster_leave(&w->server->shared->roster, &w->hand, w->members.all[member].card);
     ls_members_remove(&w->members, member);
     count(w, w->members.count);
 }

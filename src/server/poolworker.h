@@ -35,6 +35,7 @@ struct ls_poolworker {
     struct ls_members members;
     struct ls_seat *free; /* the one that was used last is used next: it is in the caches */
     uint32_t idle;        /* members that are */
+    struct ls_hand hand;
     bool retired, stops;
     bool asked; /* we have asked the others to make room: the bell will ring here too */
     struct ls_crash_stack *crash_stack;

@@ -28,6 +28,7 @@ void ls_reaper_close(struct luaserve *s, uint32_t client)
     c->linger_until = 0;
     ls_sys_close(c->fd);
     ls_census_remove(&s->census, &c->peer);
+    ls_roster_left(&s->shared->roster, atomic_load(&ls_clients_slot(&s->clients, client)->word));
     ls_clients_remove(&s->clients, client);
 }
 

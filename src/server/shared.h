@@ -18,6 +18,7 @@ struct ls_shared {
     _Atomic uint32_t log_age;     /* counts how often the log was to be opened again */
     struct ls_commons commons;    /* which is not changed any more */
     struct ls_sides sides;
+    struct ls_roster roster;
     struct ls_account *accounts; /* of the connections: see ls_mode.accounts */
     size_t size;                 /* bytes of it all */
     uint32_t count;              /* of slots */
@@ -28,8 +29,9 @@ struct ls_shared_sizes {
     uint32_t workers; /* slots for clients, or for places of workers */
     uint32_t sides;   /* for side processes */
     uint64_t accounts;
-    size_t ring;  /* bytes of a channel */
-    size_t store; /* bytes of the shared dictionaries */
+    uint32_t cards; /* for clients who have no slot of their own; 0: all have one */
+    size_t ring;    /* bytes of a channel */
+    size_t store;   /* bytes of the shared dictionaries */
 };
 
 int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes); /* 0 or -errno */

@@ -93,6 +93,7 @@ static void describe(const struct ls_side *side, const struct ls_engine *e, cons
     slot->client = e->client;
     slot->request = e->seq;
     slot->pid = ls_sys_getpid();
+    ls_roster_introduce(slot, e->peer.ip, e->peer.port, 0, ls_clock_us());
     ls_slot_describe(slot, ls_slice_of(method), target, (struct ls_slice) { "", 0 });
 }
 

@@ -47,7 +47,7 @@ static int take_ring_entry(struct luaserve *s)
     return entry < 0 ? -EBUSY : entry;
 }
 
-static int fork_worker(struct luaserve *s, uint32_t client, int entry)
+static int fork_worker(struct luaserve *s, uint32_t client, int entry, uint64_t now)
 {
     const struct ls_address *peer = &s->clients.all[client].peer;
     struct ls_errand errand = { .peer.port = ls_address_port(peer),
@@ -56,6 +56,8 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry)
                                 .client = s->clients.all[client].number,
                                 .service = s->clients.all[client].service };
     ls_address_ip(peer, errand.peer.ip);
+    ls_roster_introduce(errand.slot, errand.peer.ip, errand.peer.port, errand.service, now);
+    ls_roster_reach(&s->shared->roster, client);
     int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
     ls_tracing_bequeath(s, client);
     uint64_t began = ls_clock_us();
@@ -84,9 +86,9 @@ int ls_spawn(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t
     uint32_t client = ls_clients_add(&s->clients, fd, peer);
     s->clients.ring[entry] = -1;
     s->clients.all[client].service = service;
-    atomic_store(&ls_clients_slot(&s->clients, client)->deadline,
-                 ls_clock_us() + s->now->site.idle_timeout);
-    int pid = fork_worker(s, client, entry);
+    uint64_t now = ls_clock_us();
+    atomic_store(&ls_clients_slot(&s->clients, client)->deadline, now + s->now->site.idle_timeout);
+    int pid = fork_worker(s, client, entry, now);
     if (pid < 0) {
         ls_tracing_ended(s, client);
         ls_clients_remove(&s->clients, client);

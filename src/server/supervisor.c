@@ -201,10 +201,16 @@ static int map_shared(struct luaserve *s)
     const struct ls_shared_sizes sizes = { .workers = s->mode->slots(c),
                                            .sides =
                                                (uint32_t)c->processes.max_clients + LS_SCHEDULES,
+                                           .cards = s->mode->cards ? s->mode->cards(c) : 0,
                                            .store = c->shared.size & ~(size_t)4095,
                                            .ring = c->channels.queue & ~(size_t)63,
                                            .accounts = s->mode->accounts(c) };
-    return ls_shared_map(&s->shared, &sizes);
+    int err = ls_shared_map(&s->shared, &sizes);
+    if (err < 0)
+        return err;
+    s->shared->roster.mode = s->mode->name;
+    s->shared->roster.max_clients = s->max_clients;
+    return 0;
 }
 
 static int prepare(struct luaserve *s, uint64_t mask)

@@ -127,6 +127,7 @@ bool ls_warden_ended(struct luaserve *s, int pid, const struct ls_death *death)
     }
     hurry(s, place);
     ls_commons_recover(&s->shared->commons, number); /* before another one has the number */
+    atomic_store(&slot_of(s, place)->word, ls_slot_word(0, LS_PHASE_FREE));
     *ward = (struct ls_ward) { .why = NULL };
     ls_sides_leave(sides(s), place);
     return true;

@@ -67,6 +67,7 @@ static bool enter(struct ls_driver *d, struct ls_engine *e, enum ls_phase phase,
         forget_request(w);
     if (phase == LS_PHASE_IDLE)
         atomic_store_explicit(&w->self.slot->settled_in, w->received, memory_order_relaxed);
+    atomic_store_explicit(&w->self.slot->since, e->since, memory_order_relaxed);
     atomic_store_explicit(&w->self.slot->deadline, deadline, memory_order_release);
     if (word != w->self.word && !ls_slot_move(w->self.slot, w->self.word, word))
         return false;
@@ -180,6 +181,7 @@ static void quit(void *ctx, int status)
 
 static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slot *slot)
 {
+    slot->pid = *s->fork.tid; /* the supervisor may come to that later */
     atomic_store(&slot->detached, 1);
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
     ls_confine(s->now, w->self.supervisor, (uint64_t)w->fd + s->now->config.limits.descriptors);
