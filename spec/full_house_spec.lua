@@ -37,6 +37,19 @@ local function hold(server)
   return client
 end
 
+-- Its workers sleep: who has had an answer is known to be idle, which is told a moment after it.
+local function settle(server)
+  assert.is_true(eventually(function()
+    for pid in io.popen("pgrep -P " .. server.pid):lines() do
+      local file = io.open("/proc/" .. pid .. "/stat")
+      local state = file and file:read("a"):match "^.*%) (%a)"
+      if file then file:close() end
+      if state ~= "S" then return false end
+    end
+    return true
+  end))
+end
+
 local function let_go(server)
   assert(io.open(server.dir .. "/go", "w")):close()
 end
@@ -52,9 +65,10 @@ describe("at max_clients", function()
     -- In mode pool that holds among the clients of one worker.
     local server = start { max_clients = 2, queue_timeout = "1h", workers = 1 }
     local one, two = server:client(), server:client()
-    one:request { path = "/ok" }
-    two:request { path = "/ok" }
-    one:request { path = "/ok" }
+    for _, client in ipairs { one, two, one } do
+      client:request { path = "/ok" }
+      settle(server)
+    end
     assert.equal(200, server:get("/ok").status)
     assert.equal("", two:receive "*a")
     assert.equal(200, one:request({ path = "/ok" }).status)

@@ -233,14 +233,16 @@ void ls_budgets_close_idle(struct luaserve *s)
 
 /* Who goes first: those that have had their answer, those that go already, those that wait, the one
  * with the first deadline before the others; 0: this one is at something. */
-static uint64_t idle_until(struct luaserve *s, uint32_t client)
+static uint64_t idle_until(struct luaserve *s, uint32_t client, uint64_t now)
 {
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
     const struct ls_client *c = &s->clients.all[client];
-    bool idle = ls_slot_phase(atomic_load(&slot->word)) == LS_PHASE_IDLE;
+    uint64_t word = atomic_load(&slot->word), until = atomic_load(&slot->deadline);
+    bool idle = ls_slot_phase(word) == LS_PHASE_IDLE &&
+                !(ls_slot_seq(word) == 0 && ls_door_is_fresh(s, until, now));
     if (c->linger_until > 0)
         return 1;
-    return c->ending ? 2 : idle ? atomic_load(&slot->deadline) : 0;
+    return c->ending ? 2 : idle ? until : 0;
 }
 
 /* The one that waits longest of those that have waited for less than `than`; its time in *until,
@@ -248,11 +250,12 @@ static uint64_t idle_until(struct luaserve *s, uint32_t client)
 static uint32_t longest_idle(struct luaserve *s, const struct ls_address *address, uint64_t than,
                              uint64_t *until)
 {
+    uint64_t now = ls_clock_us();
     uint32_t longest = 0;
     *until = UINT64_MAX;
     for (uint32_t i = 0; i < s->clients.count; i++) {
         uint32_t client = s->clients.active[i];
-        uint64_t at = idle_until(s, client);
+        uint64_t at = idle_until(s, client, now);
         if (at <= than || at >= *until ||
             (address && !ls_census_same(address, &s->clients.all[client].peer)))
             continue;

@@ -13,6 +13,7 @@ enum {
     TURNED_AWAY = 32,  /* at one go, before we look at anything else */
     PAUSE = 100000,    /* µs without accepting when the system is out of something */
     LEAVING = 1000000, /* µs for an idle client to make room */
+    FRESH = 250000,    /* µs for the first request of a client to come */
     GLANCE = 10000     /* µs until we look again whether somebody can make room */
 };
 
@@ -156,6 +157,11 @@ static void turn_all_away(struct luaserve *s)
                 turn_away(s, fd, s->listeners.all[i].service, LS_REFUSED_FULL);
         }
     }
+}
+
+bool ls_door_is_fresh(const struct luaserve *s, uint64_t until, uint64_t now)
+{
+    return until + FRESH > now + s->now->site.idle_timeout;
 }
 
 /* When to look again; 0: nobody waits. */

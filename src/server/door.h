@@ -58,6 +58,10 @@ void ls_door_answer(struct luaserve *s, uint32_t index);
 void ls_door_tell(const struct luaserve *s, const struct ls_address *peer, uint32_t service,
                   int worker);
 
+/* Has somebody who has not asked for anything yet, and may stay idle until `until`, only just come? Then its
+ * request is on its way, most likely, and it is not to go for another one. */
+bool ls_door_is_fresh(const struct luaserve *s, uint64_t until, uint64_t now);
+
 /* Opens or shuts as things are now. When to look again, in µs; 0: no need. */
 uint64_t ls_door_look(struct luaserve *s, uint64_t now);
 

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "base/clock.h"
 #include "os/sys.h"
 #include "server/accounting.h"
 #include "server/server.h"
@@ -25,9 +26,11 @@ static void count(struct ls_poolworker *w, uint32_t clients)
     atomic_store(&w->shared->crowds[w->place].count, clients);
 }
 
+/* Whoever comes after a reload is the next generation's. */
 static int accept_free(struct luaserve *s, int listener, struct ls_address *peer)
 {
-    (void)s;
+    if (ls_site_retired(&s->now->site))
+        return -EAGAIN;
     return ls_net_accept(listener, peer, SOCK_NONBLOCK);
 }
 
@@ -112,10 +115,13 @@ static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
  * whose socket has something to say are not idle. -1: there is none. */
 static int64_t longest_idle(struct ls_poolworker *w, uint64_t key)
 {
+    const struct luaserve *s = w->server;
+    uint64_t now = ls_clock_us();
     int64_t longest = -1;
     for (uint32_t i = 0; i < w->members.cap; i++) {
         const struct ls_member *m = &w->members.all[i];
         if (m->fd < 0 || !m->idle || m->queued || (m->readable && !m->drained && !m->seat) ||
+            (!m->seat && m->seq == 0 && ls_door_is_fresh(s, w->members.due[i], now)) ||
             (key != 0 &&
              atomic_load(&ls_pool_keys(w->shared, w->place)[i]) != (key | LS_POOL_IDLE)))
             continue;
