@@ -126,16 +126,19 @@ static void begin_wait(struct luaserve *s)
     set_open(s, false);
 }
 
-void ls_door_answer(struct luaserve *s, uint32_t index)
+static bool is_full(struct luaserve *s)
+{
+    bool full = !s->door.house->reserve(s);
+    s->door.house->release(s);
+    return full;
+}
+
+static void accept_some(struct luaserve *s, uint32_t index)
 {
     struct ls_address peer;
-    if (index >= s->listeners.count)
-        return;
-    if (s->door.house->is_full(s))
-        begin_wait(s);
     /* While developing, whether something has changed is asked before each client. */
     unsigned most = s->now->config.dev ? 1 : s->door.house->accepts;
-    for (unsigned i = 0; i < most && s->door.open && !s->door.house->is_full(s); i++) {
+    for (unsigned i = 0; i < most && s->door.open && s->door.house->reserve(s); i++) {
         int fd = accept_one(s, s->listeners.all[index].fd, &peer);
         if (fd == -EAGAIN)
             return;
@@ -144,6 +147,16 @@ void ls_door_answer(struct luaserve *s, uint32_t index)
         else
             let_in(s, fd, &peer, s->listeners.all[index].service);
     }
+}
+
+void ls_door_answer(struct luaserve *s, uint32_t index)
+{
+    if (index >= s->listeners.count)
+        return;
+    if (is_full(s))
+        begin_wait(s);
+    accept_some(s, index);
+    s->door.house->release(s);
 }
 
 static void turn_all_away(struct luaserve *s)
@@ -170,7 +183,7 @@ static uint64_t look_at_queue(struct luaserve *s, uint64_t now)
     struct ls_door *d = &s->door;
     if (d->full_until == 0)
         return 0;
-    if (!s->door.house->is_full(s)) {
+    if (!is_full(s)) {
         d->full_until = 0;
         return 0;
     }

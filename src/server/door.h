@@ -22,7 +22,9 @@ struct ls_house {
     int (*accept)(struct luaserve *s, int listener, struct ls_address *peer);
     /* Takes the socket over; service 0: HTTP. 0, or -errno with nothing changed. */
     int (*take)(struct luaserve *s, int fd, const struct ls_address *peer, uint32_t service);
-    bool (*is_full)(struct luaserve *s);
+    /* Keeps a place for who is let in next, until somebody is or it is released. False: there is none. */
+    bool (*reserve)(struct luaserve *s);
+    void (*release)(struct luaserve *s);
     bool (*is_crowd)(struct luaserve *s, const struct ls_address *peer); /* as many as it may be */
     /* Makes room, if somebody of that address (NULL: of any) is idle. False: nobody is. */
     bool (*evict)(struct luaserve *s, const struct ls_address *address);

@@ -32,9 +32,15 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint3
     return err;
 }
 
-static bool is_full(struct luaserve *s)
+/* Nobody else lets anybody in. */
+static bool reserve(struct luaserve *s)
 {
-    return s->clients.count == s->clients.max;
+    return s->clients.count < s->clients.max;
+}
+
+static void release(struct luaserve *s)
+{
+    (void)s;
 }
 
 static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
@@ -52,7 +58,8 @@ static const struct ls_house house = { .accepts = 32,
                                        .cannot = "cannot fork a worker",
                                        .accept = accept_above,
                                        .take = take,
-                                       .is_full = is_full,
+                                       .reserve = reserve,
+                                       .release = release,
                                        .is_crowd = is_crowd,
                                        .evict = ls_budgets_evict,
                                        .number = number };

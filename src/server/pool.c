@@ -59,8 +59,9 @@ bool ls_pool_idle_elsewhere(const struct ls_pool_shared *shared, uint32_t place,
 static uint32_t count_at(const struct ls_pool_shared *shared, uint32_t place, uint64_t key)
 {
     const _Atomic uint64_t *keys = &shared->keys[(size_t)place * shared->max];
-    uint32_t top = atomic_load(&shared->crowds[place].top);
+    /* First who is coming: who no longer is has a key that `top` tells of. */
     uint32_t count = atomic_load(&shared->crowds[place].coming) == key;
+    uint32_t top = atomic_load(&shared->crowds[place].top);
     for (uint32_t i = 0; i < top; i++)
         count += (atomic_load_explicit(&keys[i], memory_order_relaxed) & ~LS_POOL_IDLE) == key;
     return count;

@@ -86,17 +86,23 @@ static int take(struct luaserve *s, int fd, const struct ls_address *peer, uint3
     return 0;
 }
 
-/* Two that are at the last place together both leave it free. */
-static bool is_full(struct luaserve *s)
+static void release(struct luaserve *s)
+{
+    count(self(s), self(s)->members.count);
+}
+
+/* Said first and counted then: two that are at the last place together both leave it free. */
+static bool reserve(struct luaserve *s)
 {
     struct ls_poolworker *w = self(s);
     count(w, w->members.count + 1);
-    bool full = ls_pool_count(w->shared) > w->shared->max;
-    count(w, w->members.count);
-    return full;
+    if (ls_pool_count(w->shared) <= w->shared->max)
+        return true;
+    release(s);
+    return false;
 }
 
-/* Said first and counted then: of two who come to two workers at the same time neither is overlooked. */
+/* The same: of two who come to two workers at the same time neither is overlooked. */
 static bool is_crowd(struct luaserve *s, const struct ls_address *peer)
 {
     struct ls_poolworker *w = self(s);
@@ -167,8 +173,9 @@ void ls_poolhouse_set_idle(struct ls_poolworker *w, uint32_t member, bool idle)
     w->idle += idle ? 1u : -1u;
     atomic_store_explicit(&w->shared->crowds[w->place].idle, w->idle, memory_order_relaxed);
     _Atomic uint64_t *key = &ls_pool_keys(w->shared, w->place)[member];
+    bool between = idle && m->seq > 0; /* of one who has just come the request is on its way */
     if (w->server->now->config.processes.per_address > 0)
-        atomic_store(key, idle ? *key | LS_POOL_IDLE : *key & ~LS_POOL_IDLE);
+        atomic_store(key, between ? *key | LS_POOL_IDLE : *key & ~LS_POOL_IDLE);
 }
 
 void ls_poolhouse_left(struct ls_poolworker *w, uint32_t member)
@@ -188,7 +195,8 @@ const struct ls_house ls_poolhouse = { .how = EPOLLEXCLUSIVE,
                                        .cannot = "cannot serve a client",
                                        .accept = accept_free,
                                        .take = take,
-                                       .is_full = is_full,
+                                       .reserve = reserve,
+                                       .release = release,
                                        .is_crowd = is_crowd,
                                        .evict = evict,
                                        .number = number };
