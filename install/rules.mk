@@ -19,7 +19,7 @@ PLACE       = BIN='$(BIN)' MAN='$(MAN)' DESTDIR='$(DESTDIR)' bindir='$(bindir)' 
     luadir='$(luadir)' datadir='$(datadir)' docdir='$(docdir)' mandir='$(mandir)' unitdir='$(unitdir)' \
     sysconfdir='$(sysconfdir)' INSTALL='$(INSTALL)' STRIP='$(strip $(STRIP))' ./install/place.sh
 
-.PHONY: install uninstall dist man
+.PHONY: install uninstall dist dist-check man
 
 man: $(MAN)/luaserve.1 $(MAN)/luaserve.h.3 $(MAN)/config.lua.5 ## the manual pages, in build/man
 
@@ -43,3 +43,6 @@ uninstall: ## takes away what `make install` with the same variables has put the
 
 dist: ## the sources as build/luaserve-VERSION.tar.gz
 	@./install/dist.sh $(VERSION) build/luaserve-$(VERSION).tar.gz
+
+dist-check: dist ## whether that tarball builds and installs by itself
+	@./spec/dist.sh build/luaserve-$(VERSION).tar.gz

@@ -32,6 +32,8 @@ test  strace           the specs that look at syscalls
 test  procps           pgrep: the specs that count processes
 test  clang-format     checks how the C is formatted
 test  wrk              load, for whether the benchmark works
+test  man-db           shows the manual, for its specs
+test  mandoc           a second opinion on how it is written
 test  cmark-gfm        the specs of the guide
 docs  cmark-gfm        makes HTML of the guide (docs/*.md)
 docs  lua5.4           puts its pages together
