@@ -129,7 +129,7 @@ layers: ## no file includes upwards (design: base os http exchange lua server)
 format: ## clang-format over all C
 	clang-format -i $(C_FILES)
 
-include bench/rules.mk docs/make/rules.mk install/rules.mk
+include bench/rules.mk docs/make/rules.mk install/rules.mk spec/rules.mk
 
 conformance: all ## cases from public suites, of HTTP and WebSockets: make conformance CASES=dir (ALL=1: all sizes)
 	@./spec/conformance.sh ./$(BIN) "$(CASES)"
