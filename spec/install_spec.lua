@@ -40,6 +40,9 @@ local function make(arguments)
   return run(("umask 077; env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -o all BIN='%s' %s"):format(built, arguments))
 end
 
+-- A program that counts which lines are reached writes that beside the sources.
+local function counts() return read(built):find(".gcda", 1, true) and pending "it counts lines" end
+
 local function lines(text)
   local list = {}
   for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
@@ -91,6 +94,7 @@ describe("make install", function()
   end)
 
   it("leaves the names of functions in the program, and no path of the sources", function()
+    if counts() then return end
     local binary = work .. "/prefix/bin/luaserve"
     assert.falsy(read(binary):find(root:gsub("/%.$", "") .. "/", 1, true))
     assert.truthy(run("nm " .. binary):find " t ls_%l+")
@@ -187,7 +191,7 @@ describe("luaserve new", function()
   end)
 
   it("makes one that needs nothing from where luaserve was built", function()
-    if not need "strace" then return end
+    if counts() or not need "strace" then return end
     run(installed "cd app && strace -f -e trace=%file -o ../trace luaserve check")
     local trace = read(work .. "/elsewhere/trace")
     assert.truthy(trace:find("hello.lua", 1, true))
