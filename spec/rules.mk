@@ -6,7 +6,7 @@ COVERED := build/coverage
 
 analyse: ## clang-tidy, cppcheck and gcc -fanalyzer over src: TOOL=clang runs one of them
 	@./spec/deps.sh build analyse
-	@FLAGS='-std=c11 $(CPPFLAGS) -Ispec/unit' ./spec/analyse.sh $(TOOL)
+	@FLAGS='-std=c11 $(subst ',,$(CPPFLAGS)) -Ispec/unit' ./spec/analyse.sh $(TOOL)
 
 # -O0 would have other paths than what runs; -O1 keeps lines apart.
 coverage: ## which lines of C the tests reach: build/coverage/index.html
