@@ -129,6 +129,10 @@ describe("a server does not start", function()
     fails({ config = { log = { file = "no/folder/log" } } }, "log%.file: cannot open .*no/folder/log: No such file")
   end)
 
+  it("whose access log cannot be opened", function()
+    fails({ config = { log = { access = "json", access_file = "no/log" } } }, "log%.access_file: cannot open .*no/log: No such file")
+  end)
+
   it("whose templates are nested without end", function()
     fails({ views = { ["a.html"] = "" , [("d/"):rep(18) .. "a.html"] = "" }, scripts = {} }, "views: Too many levels")
   end)
