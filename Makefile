@@ -37,8 +37,7 @@ UNIT    := $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_test,$(wildcard spec/un
            $(FUZZ:%=$(BUILD)/unit/fuzz_%_test)
 C_FILES := $(shell find src spec bench -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all help deps run dev test unit spec lint format layers asan fuzz clean conformance valgrind clients \
-        slow soak kills check-all
+.PHONY: all help deps run dev test unit spec lint format layers asan fuzz clean valgrind check-all
 
 all: $(BIN)
 
@@ -129,22 +128,7 @@ layers: ## no file includes upwards (design: base os http exchange lua server)
 format: ## clang-format over all C
 	clang-format -i $(C_FILES)
 
-include bench/rules.mk docs/make/rules.mk
-
-conformance: all ## cases from public suites, of HTTP and WebSockets: make conformance CASES=dir (ALL=1: all sizes)
-	@./spec/conformance.sh ./$(BIN) "$(CASES)"
-
-clients: all ## curl, wget, Python, Node and Chromium against the server, as far as they are installed
-	@./spec/clients.sh ./$(BIN)
-
-slow: all ## slowhttptest's attacks, with an innocent client beside them
-	@./spec/slow.sh ./$(BIN)
-
-soak: all ## a mixed load, bombs, kills, reloads for MINUTES (20), then: nothing left, nothing grown
-	@./spec/soak.sh ./$(BIN) $(MINUTES)
-
-kills: all ## kill -9 of random workers for SECONDS under load of shared dictionaries and channels
-	@./spec/kills.sh ./$(BIN) $(SECONDS)
+include bench/rules.mk docs/make/rules.mk install/rules.mk spec/rules.mk
 
 check-all: ## all of it, for hours: CI, sanitizers, valgrind, long fuzzing, attacks, soak
 	@ALL=1 CASES="$(CASES)" ./.ci/run

@@ -31,6 +31,8 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB newfstatat
            STUB lseek
            STUB getdents64
+           STUB mkdir
+           STUB rmdir
            STUB unlink
            STUB read
            STUB readv

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs what is missing of what the build and the tests need (Debian and its relatives).
 #
-#   spec/deps.sh [build] [test] [docs] [proxy] [fuzz] [deep] [page] [bench]      without an argument build and test
+#   spec/deps.sh [build] [test] [docs] [proxy] [fuzz] [deep] [page] [bench] [analyse] [coverage]
+#
+# Without an argument: build and test.
 #
 # Says what it installs and why; says nothing when nothing is missing. Without the right to
 # install it names what is missing and exits 1.
@@ -32,12 +34,18 @@ test  strace           the specs that look at syscalls
 test  procps           pgrep: the specs that count processes
 test  clang-format     checks how the C is formatted
 test  wrk              load, for whether the benchmark works
+test  man-db           shows the manual, for its specs
+test  mandoc           a second opinion on how it is written
 test  cmark-gfm        the specs of the guide
 docs  cmark-gfm        makes HTML of the guide (docs/*.md)
 docs  lua5.4           puts its pages together
 proxy nginx-light      a proxy: the specs of docs/deploy.md
 proxy haproxy          another one
 proxy logrotate        and what rotates logs
+analyse clang-tidy     looks for faults in the C
+analyse cppcheck       the same, another way
+analyse lua5.4         judges what they find
+coverage gcovr         which lines the tests reach
 deep  valgrind         the C tests once more
 deep  slowhttptest     attacks by slowness
 page  chromium         a browser: the specs of pages (400 MB)
@@ -60,14 +68,14 @@ LIST
 [ $# -gt 0 ] || set -- build test
 for group in "$@"; do
   case $group in
-    build | test | docs | proxy | fuzz | deep | page | bench) ;;
-    *) echo "usage: spec/deps.sh [build] [test] [docs] [proxy] [fuzz] [deep] [page] [bench]" >&2; exit 64 ;;
+    build | test | docs | proxy | fuzz | deep | page | bench | analyse | coverage) ;;
+    *) echo "usage: spec/deps.sh [build] [test] [docs] [proxy] [fuzz] [deep] [page] [bench] [analyse] [coverage]" >&2; exit 64 ;;
   esac
 done
 
 if ! command -v dpkg-query > /dev/null; then
   echo "spec/deps.sh: no Debian: make sure yourself that these are there" >&2
-  packages | cut -c7- >&2
+  packages | sed 's/^[a-z]* *//' >&2
   exit 0
 fi
 

@@ -136,7 +136,7 @@ check "the stack is not executable"
 state | faults
 check "no mutable static state but the gate"
 
-find src/lua scripts spec bench docs ./*.lua -name '*.lua' 2> /dev/null | sort > "$work/lua" || :
+find src scripts spec bench docs ./*.lua -name '*.lua' 2> /dev/null | sort > "$work/lua" || :
 if [ ! -s "$work/lua" ]; then
   echo "skipped luacheck: no Lua files"
 elif ! have luacheck; then

@@ -33,6 +33,7 @@ enum luaserve_code {
     LUASERVE_NO_HOST = 68,     /* there is no host of that name */
     LUASERVE_UNAVAILABLE = 69, /* an address cannot be bound, or cannot be reached */
     LUASERVE_OS = 71,          /* the system refused: out of memory, of descriptors … */
+    LUASERVE_CREATE = 73,      /* a file or folder cannot be made */
     LUASERVE_IO = 74,          /* a connection broke; input cannot be read, output not written */
     LUASERVE_CONFIG = 78       /* a fault in the configuration or in a script */
 };
@@ -139,6 +140,11 @@ LUASERVE_API int luaserve_trace(struct luaserve *server, const char *id,
 
 /* Closes and frees everything; *server is NULL afterwards. NULL may be freed. */
 LUASERVE_API void luaserve_free(struct luaserve **server);
+
+/* Makes a project in the folder `path`, which must not exist, or be empty: config.lua, .busted,
+ * .gitignore, README.md, scripts/hello.lua, www/index.html, spec/hello_spec.lua. It needs no server.
+ * 0; or -1 with LUASERVE_CREATE, and nothing that was made is left. */
+LUASERVE_API int luaserve_new_project(const char *path, struct luaserve_error *error);
 
 /* A connection to be made, and what to do with it. It needs no server. */
 struct luaserve_client {

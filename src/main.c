@@ -10,6 +10,7 @@ static const char usage[] =
     "usage: luaserve [check | routes] [CONFIG] [--port N] [--host ADDRESS] [--www DIR]\n"
     "                [--scripts DIR] [--dev] [--set KEY=VALUE]\n"
     "       luaserve config\n"
+    "       luaserve new DIR\n"
     "       luaserve trace ID [CONFIG] [--port N] [--host ADDRESS]\n"
     "       luaserve connect HOST:PORT [--local-port N]\n"
     "\n"
@@ -18,6 +19,7 @@ static const char usage[] =
     "  check              load the configuration and all scripts, listen on nothing\n"
     "  routes             the same, and list the routes\n"
     "  config             list the keys of CONFIG: what each takes, its default, what it does\n"
+    "  new                make a project in DIR, which must not exist, or be empty\n"
     "  trace              the syscalls of a request, by its X-Request-Id, from the server that "
     "runs "
     "with\n"
@@ -37,18 +39,19 @@ static const char usage[] =
     "  --help, --version\n"
     "\n"
     "Exit status: 0 stopped, 64 usage, 68 unknown host, 69 an address cannot be bound or reached,\n"
-    "71 the system refused, 74 the connection broke, 78 a fault in the configuration or a "
-    "script.\n";
+    "71 the system refused, 73 a project cannot be made, 74 the connection broke,\n"
+    "78 a fault in the configuration or a script.\n";
 
 enum { SETTINGS = 32 };
 
-enum task { SERVE, CHECK, ROUTES, CONFIG, TRACE, CONNECT };
+enum task { SERVE, CHECK, ROUTES, CONFIG, NEW, TRACE, CONNECT };
 
 struct options {
     enum task task;
     const char *config;  /* a file; NULL */
     const char *address; /* to connect to; NULL */
     const char *id;      /* of a request; NULL */
+    const char *folder;  /* of a new project; NULL */
     uint16_t local_port; /* 0: any */
     struct {
         const char *key, *value;
@@ -140,19 +143,19 @@ static int read_option(struct options *o, char **argv, int *at)
     return take_value(o, key, value);
 }
 
-static int read_address(struct options *o, const char *word)
+/* The one word that a task takes. */
+static int read_only_word(const char **place, const char *word, const char *complaint)
 {
-    if (o->address)
-        return complain("connect wants one HOST:PORT, found also ", word);
-    o->address = word;
+    if (*place)
+        return complain(complaint, word);
+    *place = word;
     return 0;
 }
 
-static const char *const tasks[] = { [CHECK] = "check",
-                                     [ROUTES] = "routes",
-                                     [CONFIG] = "config",
-                                     [TRACE] = "trace",
-                                     [CONNECT] = "connect" };
+static const char *const tasks[] = {
+    [CHECK] = "check", [ROUTES] = "routes", [CONFIG] = "config",
+    [NEW] = "new",     [TRACE] = "trace",   [CONNECT] = "connect"
+};
 
 static enum task task_of(const char *word)
 {
@@ -204,7 +207,9 @@ static int read_config(struct options *o, const char *word)
 static int read_word(struct options *o, const char *word)
 {
     if (o->task == CONNECT)
-        return read_address(o, word);
+        return read_only_word(&o->address, word, "connect wants one HOST:PORT, found also ");
+    if (o->task == NEW)
+        return read_only_word(&o->folder, word, "new wants one folder, found also ");
     if (o->task == SERVE && task_of(word) != SERVE)
         o->task = task_of(word);
     else if (o->task == TRACE && !o->id)
@@ -212,6 +217,13 @@ static int read_word(struct options *o, const char *word)
     else
         return read_config(o, word);
     return 0;
+}
+
+static int needless(const struct options *o, const char *what, const char *found)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s takes no %s, found ", tasks[o->task], what);
+    return complain(text, found);
 }
 
 /* Does each belong to the task? */
@@ -223,16 +235,14 @@ static int check_arguments(const struct options *o)
         return complain("--local-port belongs to connect", "");
     if (o->task == CONNECT && !o->address)
         return complain("connect wants HOST:PORT", "");
-    if (o->task != CONNECT && o->task != CONFIG)
+    if (o->task == NEW && !o->folder)
+        return complain("new wants a folder", "");
+    if (o->task != CONNECT && o->task != CONFIG && o->task != NEW)
         return 0;
     if (o->config)
-        return complain(o->task == CONNECT ? "connect takes no config file, found "
-                                           : "config takes no config file, found ",
-                        o->config);
+        return needless(o, "config file", o->config);
     if (o->set_count > 0)
-        return complain(o->task == CONNECT ? "connect takes no setting, found "
-                                           : "config takes no setting, found ",
-                        o->set[0].key);
+        return needless(o, "setting", o->set[0].key);
     return 0;
 }
 
@@ -325,6 +335,14 @@ static int perform(struct luaserve *server, const struct options *o, struct luas
     return 0;
 }
 
+static int make_project(const char *folder, struct luaserve_error *error)
+{
+    if (luaserve_new_project(folder, error) < 0)
+        return -1;
+    printf("luaserve: a project is in %s: its README.md says what to do with it\n", folder);
+    return 0;
+}
+
 static void print_connected(void *ctx, const char *peer, const char *self)
 {
     (void)ctx;
@@ -389,6 +407,8 @@ int main(int argc, char **argv)
         return err;
     if (options.task == CONFIG)
         return luaserve_keys(print_key, NULL) == 0 ? 0 : LUASERVE_OS;
+    if (options.task == NEW)
+        return make_project(options.folder, &error) == 0 ? 0 : report(&error);
     if (options.task == CONNECT)
         return converse(&options, &error) == 0 ? 0 : report(&error);
     struct luaserve *server = luaserve_new(&error);

@@ -210,6 +210,22 @@ static void ignores_what_the_dead_have_made_of_it(void)
     free_world(world);
 }
 
+static void cuts_routes_between_two_characters(void)
+{
+    char text[LS_METRICS_PATTERN + 8];
+    world = new_world();
+    struct ls_metrics *m = &world->metrics;
+    for (size_t before = 1; before <= 4; before++) { /* bytes of the emoji that there is room for */
+        size_t len = LS_METRICS_PATTERN - 1 - before;
+        memset(text, 'a', len);
+        memcpy(text + len, "\xf0\x9f\x8c\x99z", sizeof "\xf0\x9f\x8c\x99z");
+        uint16_t route = ls_metrics_route(m, NULL, text);
+        text[before < 4 ? len : len + 4] = '\0';
+        CHECK_TEXT(ls_slice_of(m->patterns[route]), text);
+    }
+    free_world(world);
+}
+
 static void loses_nothing_under_load(void)
 {
     int pids[PROCESSES], status;
@@ -234,6 +250,7 @@ int main(void)
         { "a bucket has what is as long as its bound", has_buckets_with_their_bounds },
         { "what has no series of its own is counted as another", has_room_for_so_many_series },
         { "a route keeps its number, and there are so many", knows_routes_by_their_text },
+        { "a route that is cut is cut between two characters", cuts_routes_between_two_characters },
         { "a process that dies has counted all or nothing", is_old_or_new_at_every_instruction },
         { "a log that makes no sense is not followed", ignores_what_the_dead_have_made_of_it },
         { "several processes in one shard lose nothing", loses_nothing_under_load },

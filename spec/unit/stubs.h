@@ -40,7 +40,7 @@ static const struct stub stubs[] = {
     S(bind),          S(listen),        S(accept4),       S(connect),
     S(shutdown),      S(sendto),        S(recvfrom),      S(sendfile),
     S(openat2),       S(fstat), S(newfstatat),         S(lseek),         S(getdents64),
-    S(unlink),        S(read),          S(readv),         S(pread64),       S(write),
+    S(mkdir), S(rmdir), S(unlink),        S(read),          S(readv),         S(pread64),       S(write),
     S(writev),        S(dup),           S(dup3),          S(fcntl), S(pipe2),
     S(close),         S(close_range),   S(ppoll),         S(epoll_create1),
     S(eventfd2), S(epoll_ctl),     S(epoll_pwait),   S(mmap),          S(munmap), S(madvise),

@@ -121,6 +121,19 @@ static void reads_and_writes_move_bytes(void)
     CHECK_FAILS(ls_sys_close(CLOSED), EBADF);
 }
 
+static void folders_are_made_and_removed(void)
+{
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "/tmp/luaserve-sys-test-%d.d", getpid());
+    CHECK_INT(ls_sys_mkdir(path, 0700), 0);
+    CHECK_INT(ls_sys_newfstatat(AT_FDCWD, path, &status, 0), 0);
+    CHECK_INT(status.st_mode, S_IFDIR | 0700);
+    CHECK_FAILS(ls_sys_mkdir(path, 0700), EEXIST);
+    CHECK_INT(ls_sys_rmdir(path), 0);
+    CHECK_FAILS(ls_sys_rmdir(path), ENOENT);
+}
+
 static void files_are_opened_described_and_unlinked(void)
 {
     char path[64];
@@ -359,6 +372,7 @@ static const struct unit_test tests[] = {
     { "the numbers in nr.inc are the kernel's", numbers_are_the_kernels },
     { "ports change their byte order", ports_change_their_byte_order },
     { "reads and writes move bytes", reads_and_writes_move_bytes },
+    { "folders are made and removed", folders_are_made_and_removed },
     { "files are opened, described and unlinked", files_are_opened_described_and_unlinked },
     { "directories are listed", directories_are_listed },
     { "descriptors are duplicated and closed", descriptors_are_duplicated_and_closed },

@@ -38,7 +38,7 @@ bool ls_slice_ends(struct ls_slice text, struct ls_slice suffix)
 
 struct ls_slice ls_slice_from(struct ls_slice text, size_t start)
 {
-    return (struct ls_slice) { text.at ? text.at + start : NULL, text.len - start };
+    return (struct ls_slice) { start > 0 ? text.at + start : text.at, text.len - start };
 }
 
 static bool blank(char c)

@@ -27,9 +27,9 @@ void ls_metrics_init(struct ls_metrics *m, size_t size, int64_t now)
 /* A label's value is UTF-8. What is cut is cut between two characters. */
 static void make_text(char text[LS_METRICS_PATTERN], const char *host, const char *pattern)
 {
-    snprintf(text, LS_METRICS_PATTERN, "%s%s", host ? host : "", pattern);
-    size_t len = strlen(text);
-    while (len > 0 && len == LS_METRICS_PATTERN - 1 && ((unsigned char)text[len - 1] & 0x80))
+    int whole = snprintf(text, LS_METRICS_PATTERN, "%s%s", host ? host : "", pattern);
+    size_t len = strlen(text), at_least = whole > (int)len && len > 3 ? len - 3 : len;
+    while (len > at_least && !ls_chars_utf8((struct ls_slice) { text, len }))
         text[--len] = '\0';
     if (ls_chars_utf8((struct ls_slice) { text, len }))
         return;

@@ -67,9 +67,9 @@ static struct ls_bytes all_bytes(void)
 /* The set between "[" and "]". NULL, or what is wrong. */
 static const char *read_set(struct ls_slice text, struct ls_bytes *set)
 {
-    bool not = text.len > 0 && text.at[0] == '^';
+    bool negated = text.len > 0 && text.at[0] == '^';
     *set = (struct ls_bytes) { { 0 } };
-    for (size_t i = not ; i < text.len; i++) {
+    for (size_t i = negated; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.at[i];
         bool range = byte != '%' && i + 2 < text.len && text.at[i + 1] == '-';
         unsigned char last = range ? (unsigned char)text.at[i + 2] : byte;
@@ -83,7 +83,7 @@ static const char *read_set(struct ls_slice text, struct ls_bytes *set)
             include(set, byte, last);
         i += range ? 2 : 0;
     }
-    for (int i = 0; i < 4 && not ; i++)
+    for (int i = 0; i < 4 && negated; i++)
         set->bits[i] = ~set->bits[i];
     take_out_impossible(set);
     struct ls_bytes all = all_bytes();

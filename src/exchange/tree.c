@@ -17,8 +17,8 @@ static struct ls_tree_edge *edge_at(const struct ls_tree *t, int from, struct ls
     size_t i = hash(from, segment) & (t->edge_cap - 1);
     for (;; i = (i + 1) & (t->edge_cap - 1)) {
         struct ls_tree_edge *e = &t->edges[i];
-        if (e->node == LS_TREE_NONE || (e->from == from && e->len == segment.len &&
-                                        memcmp(e->segment, segment.at, segment.len) == 0))
+        struct ls_slice other = { e->segment, e->len };
+        if (e->node == LS_TREE_NONE || (e->from == from && ls_slice_equal(other, segment)))
             return e;
     }
 }

@@ -74,7 +74,7 @@ void ls_date_format(int64_t seconds, char out[LS_DATE_LEN])
     out = put_text(out, ", ", 2);
     out = put_number(out, date.day, 2);
     out = put_text(out, " ", 1);
-    out = put_text(out, months + 3 * (date.month - 1), 3);
+    out = put_text(out, months + (ptrdiff_t)3 * (date.month - 1), 3);
     out = put_text(out, " ", 1);
     out = put_number(out, date.year, 4);
     out = put_text(out, " ", 1);
@@ -125,10 +125,10 @@ static int number(struct cursor *c, size_t width)
 /* Position of a three-letter name in a list of them, from 0. */
 static int name(struct cursor *c, const char *names)
 {
-    for (int i = 0; names[3 * i]; i++) {
+    for (size_t i = 0; names[3 * i]; i++) {
         if (c->rest.len >= 3 && memcmp(c->rest.at, names + 3 * i, 3) == 0) {
             c->rest = ls_slice_from(c->rest, 3);
-            return i;
+            return (int)i;
         }
     }
     c->bad = true;
@@ -164,8 +164,8 @@ static void imf_fixdate(struct cursor *c, struct moment *m)
 
 static int64_t seconds_of(const struct moment *m)
 {
-    return days_of(m->year, m->month + 1, m->day) * 86400 + m->hour * 3600 + m->minute * 60 +
-           m->second;
+    return days_of(m->year, m->month + 1, m->day) * 86400 + (int64_t)m->hour * 3600 +
+           (int64_t)m->minute * 60 + m->second;
 }
 
 /* Is the moment later in its year than `now` is in its own? */

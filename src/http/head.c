@@ -74,7 +74,7 @@ static int empty_lines(struct cursor *c)
     if (c->h->state == START_LF)
         r = line_feed(c, START_LF);
     while (r == ON && c->at < c->len && c->bytes[c->at] == '\r') {
-        if (c->at >= EMPTY_LINES * 2)
+        if (c->at >= (size_t)EMPTY_LINES * 2)
             return -400;
         c->at++;
         r = line_feed(c, START_LF);

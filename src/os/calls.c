@@ -25,6 +25,8 @@ static const struct ls_call calls[] = {
     CALL(newfstatat, A(DIR), A(PATH_IN), A(STATUS_OUT), A(AT_FLAGS)),
     CALL(lseek, A(INT), A(INT), A(WHENCE)),
     CALL(getdents64, A(INT), A(POINTER), A(UNSIGNED)),
+    CALL(mkdir, A(PATH_IN), A(UNSIGNED)),
+    CALL(rmdir, A(PATH_IN)),
     CALL(unlink, A(PATH_IN)),
     CALL(read, A(INT), A(BYTES_OUT), A(UNSIGNED)),
     CALL(readv, A(INT), A(PARTS_OUT), A(INT)),

@@ -37,7 +37,7 @@ static const struct name calls[] = {
     CALL(bind),            CALL(listen),          CALL(accept4),         CALL(connect),
     CALL(shutdown),        CALL(sendto),          CALL(recvfrom),        CALL(sendfile),
     CALL(openat2),         CALL(fstat), CALL(newfstatat),           CALL(lseek),           CALL(getdents64),
-    CALL(unlink),          CALL(read),            CALL(readv),           CALL(pread64),
+    CALL(mkdir), CALL(rmdir), CALL(unlink),          CALL(read),            CALL(readv),           CALL(pread64),
     CALL(write),           CALL(writev),          CALL(dup),             CALL(dup3),
     CALL(fcntl), CALL(pipe2), CALL(pidfd_send_signal),           CALL(close),           CALL(close_range),     CALL(ppoll),
     CALL(epoll_create1),   CALL(epoll_ctl),       CALL(epoll_pwait),     CALL(clone),

@@ -56,6 +56,8 @@ int ls_sys_fstat(int fd, struct stat *status);
 int ls_sys_newfstatat(int dir, const char *path, struct stat *status, int flags);
 int64_t ls_sys_lseek(int fd, int64_t offset, int whence);
 long ls_sys_getdents64(int dir, void *entries, size_t len);
+int ls_sys_mkdir(const char *path, unsigned mode);
+int ls_sys_rmdir(const char *path);
 int ls_sys_unlink(const char *path);
 long ls_sys_read(int fd, void *bytes, size_t len);
 long ls_sys_readv(int fd, const struct iovec *parts, long count);

@@ -30,7 +30,7 @@ static int free_ring_entry(const struct luaserve *s)
 
 static void wait_for_ring(struct luaserve *s)
 {
-    const struct timespec wait = { .tv_nsec = RING_WAIT * 1000 };
+    const struct timespec wait = { .tv_nsec = RING_WAIT * 1000L };
     int64_t holder = s->clients.ring[s->clients.served % LS_FDS_RING];
     struct ls_slot *slot = ls_clients_slot(&s->clients, (uint32_t)holder);
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAIT, 0, &wait, NULL, 0);
