@@ -20,7 +20,7 @@ OPT     ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Werror
 LUA_INC := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
 CPPFLAGS += -Isrc $(LUA_INC) -D_GNU_SOURCE -DLUASERVE_VERSION='"$(VERSION)"'
-CFLAGS  += -std=c11 $(OPT) $(WARN) -fvisibility=hidden -fstack-protector-strong \
+CFLAGS  += -std=c11 $(OPT) $(WARN) -fPIC -fvisibility=hidden -fstack-protector-strong \
            -ffunction-sections -fdata-sections \
            $(or $(SAN),-fno-asynchronous-unwind-tables) # -g has what debuggers want
 NFLAGS  := -f elf64 -g -F dwarf -w+all -w+error -Iasm/ -I$(BUILD)/
@@ -128,7 +128,7 @@ layers: ## no file includes upwards (design: base os http exchange lua server)
 format: ## clang-format over all C
 	clang-format -i $(C_FILES)
 
-include bench/rules.mk docs/make/rules.mk install/rules.mk spec/rules.mk
+include lib.mk bench/rules.mk docs/make/rules.mk install/rules.mk spec/rules.mk
 
 check-all: ## all of it, for hours: CI, sanitizers, valgrind, long fuzzing, attacks, soak
 	@ALL=1 CASES="$(CASES)" ./.ci/run

@@ -51,15 +51,20 @@ ls_sys_gate:                            ; struct ls_sys_gate *, or NULL: no gate
            STUB epoll_ctl
            STUB epoll_pwait, r9d
            STUB eventfd2
+           STUB timerfd_create
+           STUB timerfd_settime
 
            STUB clone
            STUB wait4
            STUB waitid
            STUB kill
            STUB rt_sigqueueinfo
+           STUB pidfd_open
            STUB pidfd_send_signal
            STUB rt_sigaction, r10d
            STUB rt_sigprocmask, r10d
+           STUB rt_sigpending, esi
+           STUB rt_sigtimedwait, r10d
            STUB sigaltstack
            STUB getpid
            STUB getppid

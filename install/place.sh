@@ -35,7 +35,7 @@ files() {
   done
   # As in the repo, so that links hold; what examples write while they run has other names.
   below 644 docs "$docdir/docs" ! -path 'docs/make/*' \
-    \( -name '*.md' -o -name '*.svg' -o -name '*.lua' -o -name '*.html' -o -name '*.css' -o -name '*.js' \)
+    \( -name '*.md' -o -name '*.svg' -o -name '*.lua' -o -name '*.c' -o -name '*.html' -o -name '*.css' -o -name '*.js' \)
 }
 
 # Folders that nobody else has a use for, the innermost first.

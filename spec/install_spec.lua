@@ -59,6 +59,9 @@ local function expected()
   local list = {
     "755 bin/luaserve",
     "644 include/luaserve.h",
+    "644 lib/libluaserve.a",
+    "644 lib/libluaserve.so.0",
+    "644 lib/pkgconfig/luaserve.pc",
     "644 lib/systemd/system/luaserve.service",
     "644 lib/systemd/system/luaserve.socket",
     "644 share/luaserve/meta/luaserve.d.lua",
@@ -298,7 +301,7 @@ describe("the manual", function()
     local count = 0
     for name in header:gmatch "LUASERVE_API[^;]-%f[%w](luaserve_[%w_]+)%(" do
       assert.truthy(manual:find("\n   [%w_, ]*" .. name .. "%f[^%w_]"), name)
-      assert.truthy(manual:find("\n +%l[^\n]*[ *]" .. name .. "%("), name)
+      assert.truthy(manual:find("\n +[^\n]-%f[%w_]" .. name .. "%("), name)
       count = count + 1
     end
     assert.is_true(count > 15)

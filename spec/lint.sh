@@ -30,7 +30,7 @@ faults() { cat > "$work/faults"; }
 have() { command -v "$1" > /dev/null; }
 
 # Ours: neither the tests' objects nor the fuzzers'.
-find "$build" -name '*.o' ! -path "$build/unit/*" ! -path "$build/fuzz/*" | sort > "$work/objects"
+find "$build" -name '*.o' ! -path "$build/unit/*" ! -path "$build/fuzz/*" ! -path "$build/lib/*" | sort > "$work/objects"
 each_object() { while read -r object; do "$1" "$object"; done < "$work/objects"; }
 
 # What the kernel is asked for through src/os/sys.h and so never through libc: the stubs' own

@@ -75,7 +75,7 @@ run_unit() {
 
 # What both modes promise is shown in both. These are about one of them, or about neither.
 in_both_modes() {
-  ls spec/*_spec.lua docs/examples/*/spec/*_spec.lua | grep -vE '/(bombs|cli|docs|install|helper[a-z_]*|pool|process|strace)_spec'
+  ls spec/*_spec.lua docs/examples/*/spec/*_spec.lua | grep -vE '/(bombs|cli|docs|embed|install|helper[a-z_]*|pool|process|strace)_spec'
 }
 
 # busted ends with "3 successes / 1 failure / 0 errors / 0 pending : 0.5 seconds".

@@ -47,7 +47,7 @@ describe("the syscalls", function()
     local pid = server.pid
     server:stop()
     local found = reader(trace_of(pid))
-    found "rt_sigprocmask%(SIG_BLOCK, %[HUP INT USR1 TERM%]"
+    found "rt_sigprocmask%(SIG_BLOCK, %[HUP INT USR1 TERM CHLD%]"
     found 'write%(1, "luaserve [^"]*listening'
   end)
 

@@ -363,6 +363,7 @@ static int converse(const struct options *o, struct luaserve_error *error)
 {
     int typed = isatty(STDIN_FILENO), seen = isatty(STDOUT_FILENO);
     const struct luaserve_client client = {
+        .size = sizeof client,
         .address = o->address,
         .local_port = o->local_port,
         .input = STDIN_FILENO,

@@ -103,7 +103,8 @@ static void end_output(void *ctx)
 
 static int converse(struct pair *p, uint16_t local_port)
 {
-    const struct luaserve_client client = { .address = p->address,
+    const struct luaserve_client client = { .size = sizeof client,
+                                            .address = p->address,
                                             .local_port = local_port,
                                             .timeout_ms = 100,
                                             .input = p->input,
@@ -391,8 +392,14 @@ static void connecting_has_a_deadline(void)
 
 static void an_error_need_not_be_asked_for(void)
 {
-    CHECK_INT(luaserve_connect(&(struct luaserve_client) { .address = "nowhere" }, NULL), -1);
-    CHECK_INT(luaserve_connect(&(struct luaserve_client) { .address = "unix:/none/x" }, NULL), -1);
+    struct luaserve_client client = { .size = sizeof client, .address = "nowhere" };
+    CHECK_INT(luaserve_connect(&client, NULL), -1);
+    client.address = "unix:/none/x";
+    CHECK_INT(luaserve_connect(&client, NULL), -1);
+    client.size--;
+    struct luaserve_error error;
+    CHECK_INT(luaserve_connect(&client, &error), -1);
+    CHECK_INT(error.code, LUASERVE_USAGE);
 }
 
 static const struct unit_test tests[] = {

@@ -306,70 +306,6 @@ static void exit_flushes_stdio_and_runs_nothing(void)
     ls_sys_close(ends[0]);
 }
 
-static bool is_default(int signal)
-{
-    struct sigaction action;
-    sigset_t blocked;
-    sigaction(signal, NULL, &action);
-    sigprocmask(SIG_SETMASK, NULL, &blocked);
-    return action.sa_handler == SIG_DFL && !sigismember(&blocked, signal);
-}
-
-/* SIGPIPE does nothing, and a program that is started finds it as usual. */
-static bool pipe_is_harmless(void)
-{
-    int ends[2];
-    if (pipe(ends) != 0 || close(ends[0]) != 0)
-        return false;
-    bool harmless = ls_sys_write(ends[1], "x", 1) == -EPIPE;
-    close(ends[1]);
-    return harmless && system("kill -PIPE $$; exit 7") == SIGPIPE;
-}
-
-static void a_worker_has_signals_of_its_own(void)
-{
-    struct ls_fork f = prepared();
-    sigset_t all;
-    int pid = ls_fork(&f, 0);
-    if (pid == 0) {
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
-        signal(SIGPIPE, SIG_IGN);
-        signal(SIGCHLD, SIG_IGN);
-        bool changed = !is_default(SIGCHLD) && !is_default(SIGTERM);
-        ls_process_worker_signals();
-        bool restored = is_default(SIGCHLD) && is_default(SIGTERM);
-        bool reaps = WEXITSTATUS(system("exit 5")) == 5;
-        ls_sys_exit_group(changed && restored && reaps && pipe_is_harmless() ? 0 : 1);
-    }
-    CHECK_INT(exit_status(pid), 0);
-}
-
-static void signals_are_taken_and_given_back(void)
-{
-    struct ls_fork f = prepared();
-    int pid = ls_fork(&f, 0);
-    if (pid == 0) {
-        struct ls_signals before;
-        struct sigaction child, pipe_action;
-        sigset_t mask;
-        signal(SIGPIPE, SIG_IGN);
-        signal(SIGCHLD, SIG_IGN);
-        ls_process_take_signals(&before);
-        sigaction(SIGCHLD, NULL, &child);
-        sigprocmask(SIG_SETMASK, NULL, &mask);
-        bool taken = child.sa_handler == SIG_DFL && sigismember(&mask, SIGUSR1);
-        ls_process_restore_signals(&before);
-        sigaction(SIGCHLD, NULL, &child);
-        sigaction(SIGPIPE, NULL, &pipe_action);
-        sigprocmask(SIG_SETMASK, NULL, &mask);
-        bool given_back = child.sa_handler == SIG_IGN && pipe_action.sa_handler == SIG_IGN &&
-                          !sigismember(&mask, SIGUSR1);
-        ls_sys_exit_group(taken && given_back ? 0 : 1);
-    }
-    CHECK_INT(exit_status(pid), 0);
-}
-
 static void the_descriptor_limit_is_raised_to_the_hard_one(void)
 {
     struct ls_fork f = prepared();
@@ -406,8 +342,6 @@ static const struct unit_test tests[] = {
     { "a child of a child is sound too", a_child_of_a_child_is_sound_too },
     { "a child can start threads and programs", a_child_can_start_threads_and_programs },
     { "exit flushes stdio and runs nothing", exit_flushes_stdio_and_runs_nothing },
-    { "a worker has signals of its own", a_worker_has_signals_of_its_own },
-    { "signals are taken and given back", signals_are_taken_and_given_back },
     { "the descriptor limit is raised to the hard one",
       the_descriptor_limit_is_raised_to_the_hard_one },
 };

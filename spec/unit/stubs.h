@@ -51,7 +51,8 @@ static const struct stub stubs[] = {
     P(get_robust_list), P(set_robust_list), P(futex),           P(getrandom),
     P(clock_gettime),   P(geteuid),         P(sigaltstack),     P(setgroups),
     P(setresgid),       P(setresuid),
-    P(exit_group),
+    P(pidfd_open),      P(timerfd_create),  P(timerfd_settime), P(rt_sigpending),
+    P(rt_sigtimedwait), P(exit_group),
 };
 /* clang-format on */
 

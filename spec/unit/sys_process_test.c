@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -125,6 +126,45 @@ static void signals_go_by_descriptor(void)
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     CHECK_FAILS(ls_sys_pidfd_send_signal(pidfd, 0, NULL, 0),
                 ESRCH); /* whoever has the number now */
+    ls_sys_close(pidfd);
+}
+
+static void what_is_pending_can_be_taken(void)
+{
+    const uint64_t usr2 = 1ULL << (SIGUSR2 - 1);
+    const struct timespec now = { 0, 0 };
+    uint64_t before, pending = 0;
+    CHECK_INT(ls_sys_rt_sigprocmask(SIG_BLOCK, &usr2, &before), 0);
+    CHECK_FAILS(ls_sys_rt_sigtimedwait(&usr2, NULL, &now), EAGAIN);
+    ls_sys_kill(ls_sys_getpid(), SIGUSR2);
+    CHECK_INT(ls_sys_rt_sigpending(&pending), 0);
+    CHECK(pending & usr2);
+    if (!under_valgrind()) /* it looks at what is passed itself */
+        CHECK_FAILS(ls_sys_rt_sigpending(NULL), EFAULT);
+    CHECK_INT(ls_sys_rt_sigtimedwait(&usr2, NULL, &now), SIGUSR2);
+    CHECK_INT(ls_sys_rt_sigpending(&pending), 0);
+    CHECK(!(pending & usr2));
+    CHECK_INT(ls_sys_rt_sigprocmask(SIG_SETMASK, &before, NULL), 0);
+}
+
+static void timers_and_processes_are_descriptors(void)
+{
+    const struct itimerspec soon = { .it_value.tv_nsec = 1 };
+    struct itimerspec was;
+    uint64_t times = 0;
+    int timer = ls_sys_timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    CHECK_INT(ls_sys_timerfd_settime(timer, 0, &soon, &was), 0);
+    CHECK_INT(ls_sys_read(timer, &times, sizeof times), sizeof times);
+    CHECK_INT(times, 1);
+    CHECK_FAILS(ls_sys_timerfd_create(CLOCK_MONOTONIC, 0x40000000), EINVAL);
+    if (!under_valgrind())
+        CHECK_FAILS(ls_sys_timerfd_settime(timer, 0, NULL, NULL), EFAULT);
+    ls_sys_close(timer);
+    if (under_valgrind())
+        return;
+    int pidfd = ls_sys_pidfd_open(ls_sys_getpid(), 0);
+    CHECK_INT(ls_sys_pidfd_send_signal(pidfd, 0, NULL, 0), 0);
+    CHECK_FAILS(ls_sys_pidfd_open(ls_sys_getpid(), 0x80000000u), EINVAL);
     ls_sys_close(pidfd);
 }
 
@@ -272,6 +312,8 @@ static const struct unit_test tests[] = {
     { "handlers run and return", handlers_run_and_return },
     { "signals queue behind the mask", signals_queue_behind_the_mask },
     { "signals go by descriptor", signals_go_by_descriptor },
+    { "what is pending can be taken", what_is_pending_can_be_taken },
+    { "timers and processes are descriptors", timers_and_processes_are_descriptors },
     { "masks hold while waiting", masks_hold_while_waiting },
     { "limits and names are read and set", limits_and_names_are_read_and_set },
     { "prctl takes five arguments", prctl_takes_five_arguments },

@@ -35,12 +35,18 @@ static void add_line(struct ls_buffer *out, struct ls_slice name, struct ls_slic
     ls_buffer_append(out, "\r\n", 2);
 }
 
-int ls_response_field(struct ls_response *r, struct ls_slice name, struct ls_slice value)
+int ls_response_check(struct ls_slice name, struct ls_slice value)
 {
     if (!is_token(name) || ls_chars_value(value) != value.len)
         return -EINVAL;
-    if (is_ours(name))
-        return -EPERM;
+    return is_ours(name) ? -EPERM : 0;
+}
+
+int ls_response_field(struct ls_response *r, struct ls_slice name, struct ls_slice value)
+{
+    int err = ls_response_check(name, value);
+    if (err < 0)
+        return err;
     value = ls_slice_trim(value);
     if (ls_slice_equal_nocase(name, LS_SLICE("content-type"))) {
         ls_buffer_clear(&r->type);

@@ -25,6 +25,7 @@ struct ls_framing { /* what the head says beside the fields */
  * -EPERM: the server sets this field itself (Content-Length, Transfer-Encoding, Connection,
  * Date, …). Content-Type replaces an earlier one, other names add a line. */
 int ls_response_field(struct ls_response *r, struct ls_slice name, struct ls_slice value);
+int ls_response_check(struct ls_slice name, struct ls_slice value);      /* what that would say */
 bool ls_response_has(const struct ls_response *r, struct ls_slice name); /* was it set? Any case */
 void ls_response_head(const struct ls_response *r, const struct ls_framing *f,
                       struct ls_buffer *out);

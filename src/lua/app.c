@@ -11,6 +11,7 @@
 #include "lua/duplex.h"
 #include "lua/held.h"
 #include "lua/json.h"
+#include "lua/native.h"
 #include "lua/observe.h"
 #include "lua/parts.h"
 #include "lua/reply.h"
@@ -202,6 +203,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_duplex_core(L);
     ls_channels_core(L);
     ls_observe_core(L, options);
+    ls_natives_core(L, options->natives);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");
     ls_sockets_methods(L);

@@ -341,18 +341,25 @@ static int run_source(struct reader *r, struct ls_buffer *fault)
     return err;
 }
 
+int ls_configfile_read_text(const char *name, struct ls_slice text, ls_config_entry *entry,
+                            void *ctx, struct ls_buffer *fault)
+{
+    struct reader r = { .path = name, .entry = entry, .ctx = ctx };
+    r.source = without_first_line(text);
+    int err = run_source(&r, fault);
+    ls_buffer_free(&r.key);
+    return err;
+}
+
 int ls_configfile_read(const char *path, ls_config_entry *entry, void *ctx, struct ls_buffer *fault)
 {
     struct ls_buffer source = { 0 };
-    struct reader r = { .path = path, .entry = entry, .ctx = ctx };
     int err = read_source(path, &source);
-    if (err == 0) {
-        r.source = without_first_line((struct ls_slice) { source.at, source.len });
-        err = run_source(&r, fault);
-    } else {
+    if (err == 0)
+        err = ls_configfile_read_text(path, (struct ls_slice) { source.at, source.len }, entry, ctx,
+                                      fault);
+    else
         ls_buffer_printf(fault, "%s: cannot read the file: %s\n", path, strerror(-err));
-    }
-    ls_buffer_free(&r.key);
     ls_buffer_free(&source);
     return err;
 }

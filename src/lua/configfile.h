@@ -41,6 +41,10 @@ typedef bool ls_config_entry(void *ctx, const char *key, const struct ls_config_
 int ls_configfile_read(const char *path, ls_config_entry *entry, void *ctx,
                        struct ls_buffer *fault);
 
+/* The same of a text, which is called by that name. */
+int ls_configfile_read_text(const char *name, struct ls_slice text, ls_config_entry *entry,
+                            void *ctx, struct ls_buffer *fault);
+
 /* Appends `text` on one line: control bytes as \xHH, "..." behind the first `most` bytes. */
 void ls_configfile_plain(struct ls_buffer *b, struct ls_slice text, size_t most);
 

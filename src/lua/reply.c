@@ -97,18 +97,23 @@ static int reply_newindex(lua_State *L)
     return 0;
 }
 
-static void begin_stream(lua_State *L, struct ls_view *view)
+void ls_reply_begin(lua_State *L, struct ls_call *call, int status)
 {
-    struct ls_engine *e = view->e;
+    struct ls_engine *e = call->reply->e;
     if (ls_answer_begun(e))
         return;
-    ls_reply_apply_headers(L, e->handler);
+    ls_reply_apply_headers(L, call);
     if (e->response.type.len == 0)
         ls_response_field(&e->response, LS_SLICE("Content-Type"),
                           LS_SLICE("text/html; charset=utf-8"));
-    if (ls_answer_stream(e, view->status ? view->status : 200) < 0)
+    if (ls_answer_stream(e, status) < 0)
         luaL_error(L, "not enough memory");
-    view->used = true;
+    call->reply->used = true;
+}
+
+static void begin_stream(lua_State *L, struct ls_view *view)
+{
+    ls_reply_begin(L, view->e->handler, view->status ? view->status : 200);
 }
 
 enum {

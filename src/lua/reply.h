@@ -21,6 +21,9 @@ bool ls_reply_pending(lua_State *L, struct ls_call *call);
  * names there. False, and nothing is done: there is no res.headers yet, and it is not to be made. */
 bool ls_reply_merge(lua_State *L, struct ls_call *call, bool make);
 
+/* The head of a response that is written piece by piece, unless it is out. Raises. */
+void ls_reply_begin(lua_State *L, struct ls_call *call, int status);
+
 /* Puts what res.headers holds into e->response, once the session is in it. Raises at a bad field. */
 void ls_reply_apply_headers(lua_State *L, struct ls_call *call);
 

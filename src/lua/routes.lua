@@ -270,7 +270,11 @@ M.of_app = {} -- methods of the app alone, which no group or host has
 function M.open(app)
   for name, method in pairs(methods) do app[name] = method end
   for name, method in pairs(M.of_app) do app[name] = method end
-  new_scope(app, { prefix = "", options = {} })
+  local scope = new_scope(app, { prefix = "", options = {} })
+  for _, route in ipairs(core.natives) do -- of the program around the server
+    route.limits, route.where = {}, "luaserve_route"
+    register(scope, route)
+  end
 end
 
 -- URLs -----------------------------------------------------------------------------------------

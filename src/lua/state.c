@@ -12,6 +12,7 @@
 #include "lua/duplex.h"
 #include "lua/held.h"
 #include "lua/interrupt.h"
+#include "lua/native.h"
 #include "lua/request.h"
 #include "lua/scripts.h"
 #include "lua/sockets.h"
@@ -60,6 +61,7 @@ static int load_all(lua_State *L)
     ls_duplex_open(L);
     ls_sockets_open(L);
     ls_app_open(L, l->options);
+    ls_natives_prepare(L, l->options->natives);
     if (l->options->scripts)
         ls_scripts_run(L, l->options->scripts);
     ls_app_settle(L);

@@ -29,6 +29,7 @@ enum ls_provided {
 };
 
 struct ls_secrets;
+struct ls_natives;
 
 struct ls_heap {
     size_t used, limit; /* bytes; limit 0: none */
@@ -54,6 +55,7 @@ struct ls_lua_options {
     bool alone;          /* handlers may start no programs */
     uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */
     const char *version;
+    const struct ls_natives *natives; /* native.h; NULL: there are none */
 };
 
 struct ls_lua {

@@ -10,6 +10,9 @@
 
 int ls_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
+/* The same for those that nobody can leave, and that nothing may be raised through: blocks under every driver. */
+void ls_wait_here(struct ls_lua *lua);
+
 /* To be called first by every continuation: raises when the client is gone or the handler has
  * been interrupted. */
 void ls_wait_check(lua_State *L);

@@ -48,6 +48,8 @@ static const struct name calls[] = {
     CALL(getrandom),       CALL(clock_gettime),   CALL(geteuid),         CALL(sigaltstack),
     CALL(setgroups),       CALL(setresgid),       CALL(setresuid),       CALL(mmap),
     CALL(munmap), CALL(madvise),          CALL(exit_group),      CALL(eventfd2),
+    CALL(timerfd_create),  CALL(timerfd_settime), CALL(pidfd_open),      CALL(rt_sigpending),
+    CALL(rt_sigtimedwait),
 };
 
 static const struct name errors[] = {

@@ -160,8 +160,14 @@ static struct ls_recorder *in_force(void)
 void ls_recorder_begin(struct ls_recorder *r, struct ls_ledgers *all, uint32_t ring)
 {
     *r = (struct ls_recorder) {
-        .gate = { record, ls_sys_gate }, .all = all, .ring = ring, .heir = LS_LEDGER_NONE
+        .gate = { record, NULL }, .all = all, .ring = ring, .heir = LS_LEDGER_NONE
     };
+    ls_recorder_resume(r);
+}
+
+void ls_recorder_resume(struct ls_recorder *r)
+{
+    r->gate.next = ls_sys_gate;
     ls_sys_gate = &r->gate;
 }
 

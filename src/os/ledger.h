@@ -69,6 +69,7 @@ struct ls_recorder {
  * are what is recorded. Only while the process has one thread. */
 void ls_recorder_begin(struct ls_recorder *r, struct ls_ledgers *all, uint32_t ring);
 void ls_recorder_end(struct ls_recorder *r);
+void ls_recorder_resume(struct ls_recorder *r); /* after `end`, as if that had not been */
 
 /* What the calls to come are made for. Nothing where nothing is recorded. */
 void ls_recorder_about(uint64_t request);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include "os/folder.h"
 #include "os/sys.h"
 
 void __gcov_dump(void) __attribute__((weak)); /* there in a coverage build only */
@@ -13,6 +14,7 @@ void __gcov_dump(void) __attribute__((weak)); /* there in a coverage build only 
 int ls_fork_prepare(struct ls_fork *f)
 {
     int err = ls_sys_prctl(PR_GET_TID_ADDRESS, (unsigned long)&f->tid, 0, 0, 0);
+    f->exit_signal = SIGCHLD;
     return err < 0 ? err : ls_sys_get_robust_list(0, &f->robust, &f->robust_len);
 }
 
@@ -28,10 +30,10 @@ static void own_robust_list(const struct ls_fork *f)
     ls_sys_set_robust_list(head, f->robust_len);
 }
 
-static int fork_with(const struct ls_fork *f, unsigned long flags, int *pidfd)
+static int fork_with(const struct ls_fork *f, unsigned long flags, int *told)
 {
-    const unsigned long how = SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-    int pid = ls_sys_clone(how | flags, NULL, pidfd, f->tid, 0);
+    const unsigned long how = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    int pid = ls_sys_clone(how | (unsigned)f->exit_signal | flags, NULL, told, f->tid, 0);
     if (pid == 0)
         own_robust_list(f);
     return pid;
@@ -42,9 +44,19 @@ int ls_fork(const struct ls_fork *f, unsigned long flags)
     return fork_with(f, flags, NULL);
 }
 
+int ls_fork_watched(const struct ls_fork *f, unsigned long flags, int *pidfd)
+{
+    return fork_with(f, flags | CLONE_PIDFD, pidfd);
+}
+
 int ls_fork_sibling(const struct ls_fork *f, int *pidfd)
 {
     return fork_with(f, CLONE_PARENT | CLONE_PIDFD, pidfd);
+}
+
+int ls_fork_sibling_noted(const struct ls_fork *f, int *pid)
+{
+    return fork_with(f, CLONE_PARENT | CLONE_PARENT_SETTID, pid);
 }
 
 void ls_process_exit(int status)
@@ -83,6 +95,65 @@ void ls_process_restore_signals(const struct ls_signals *before)
     ls_sys_rt_sigaction(SIGCHLD, &before->child, NULL);
     ls_sys_rt_sigaction(SIGPIPE, &before->pipe, NULL);
     ls_sys_rt_sigprocmask(SIG_SETMASK, &before->mask, NULL);
+}
+
+/* ---- in a program that is not ours alone ---- */
+
+#define PIPE (1ull << (SIGPIPE - 1))
+
+static bool is_piped(void)
+{
+    uint64_t pending = 0;
+    ls_sys_rt_sigpending(&pending);
+    return pending & PIPE;
+}
+
+void ls_process_hold_signals(struct ls_signals_held *before)
+{
+    const uint64_t all = UINT64_MAX;
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &all, &before->mask);
+    before->piped = is_piped();
+}
+
+void ls_process_release_signals(const struct ls_signals_held *before)
+{
+    const uint64_t pipe = PIPE;
+    const struct timespec at_once = { 0, 0 };
+    if (!before->piped && is_piped())
+        ls_sys_rt_sigtimedwait(&pipe, NULL, &at_once);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &before->mask, NULL);
+}
+
+/* Two of them are the C library's own, for its threads. */
+static bool is_of_libc(int signal)
+{
+    return signal >= 32 && signal < SIGRTMIN;
+}
+
+void ls_process_forget_handlers(void)
+{
+    struct ls_sigaction there;
+    for (int signal = 1; signal <= SIGRTMAX; signal++)
+        if (!is_of_libc(signal) && ls_sys_rt_sigaction(signal, NULL, &there) == 0 &&
+            there.handler && there.handler != LS_SIG_IGN)
+            ls_sys_on_signal(signal, NULL, 0);
+}
+
+static bool count(void *ctx, const char *name, int type)
+{
+    (void)name, (void)type;
+    ++*(int *)ctx;
+    return true;
+}
+
+int ls_process_threads(void)
+{
+    int threads = 0, tasks = ls_folder_open("/proc/self/task");
+    if (tasks < 0)
+        return tasks;
+    int err = ls_folder_each(tasks, count, &threads);
+    ls_sys_close(tasks);
+    return err < 0 ? err : threads;
 }
 
 int ls_process_limit(int resource, uint64_t most)

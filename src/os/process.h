@@ -13,21 +13,33 @@ struct ls_fork { /* what this process's libc keeps where; found once, good for e
     int *tid;
     void *robust;
     size_t robust_len;
+
+    /* What a child's end sends to its parent: SIGCHLD; or 0, nothing, and then only a wait with __WALL
+     * meets the child: neither a handler nor a wait of others in this process does. */
+    int exit_signal;
 };
 
 /* 0 or -errno (kernel without CONFIG_CHECKPOINT_RESTORE: -EINVAL). Call on the thread that
- * will fork. */
+ * will fork. The exit signal is SIGCHLD at first. */
 int ls_fork_prepare(struct ls_fork *f);
 
 /* The child's pid in the parent, 0 in the child, -errno if there is none. `flags` are added to
- * SIGCHLD: 0, or CLONE_FILES. `f` must have been prepared by the calling thread, or by the
+ * the exit signal: 0, or CLONE_FILES. `f` must have been prepared by the calling thread, or by the
  * thread that forked this process. */
 int ls_fork(const struct ls_fork *f, unsigned long flags);
+
+/* The same. *pidfd, in the caller: a descriptor of the child (pidfd_open(2)), close-on-exec, which is
+ * readable once it has ended. */
+int ls_fork_watched(const struct ls_fork *f, unsigned long flags, int *pidfd);
 
 /* The same for a child of our parent's, which is told of its end and reaps it. *pidfd, in the caller: a
  * descriptor of the child (pidfd_open(2)), close-on-exec, by which it can be sent signals however long it
  * has been dead. */
 int ls_fork_sibling(const struct ls_fork *f, int *pidfd);
+
+/* The same, with its pid in *pid, in memory that others share, before it runs: whatever becomes of the two,
+ * who reaps can find it there. */
+int ls_fork_sibling_noted(const struct ls_fork *f, int *pid);
 
 /* fflush(NULL), then exit_group: no atexit handler and no destructor runs. (In a coverage build
  * gcov's counters are written as well.) */
@@ -47,6 +59,22 @@ struct ls_signals {
 };
 void ls_process_take_signals(struct ls_signals *before);
 void ls_process_restore_signals(const struct ls_signals *before);
+
+/* What a process that is not ours alone has of its signals: as it wants them, but that all are blocked
+ * while it is in our hands; and a SIGPIPE of ours does not outlast that. */
+struct ls_signals_held {
+    uint64_t mask;
+    bool piped; /* one was there before */
+};
+void ls_process_hold_signals(struct ls_signals_held *before);
+void ls_process_release_signals(const struct ls_signals_held *before);
+
+/* In a child of such a process: its handlers are not ours, and have the default in their place, as
+ * after execve. What it ignores is still ignored. */
+void ls_process_forget_handlers(void);
+
+/* How many threads this process has, or -errno. */
+int ls_process_threads(void);
 
 /* Soft and hard limit of a resource (RLIMIT_*) for this process and its children; a lower hard one
  * stays. 0 or -errno. */

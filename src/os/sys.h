@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 struct epoll_event;
+struct itimerspec;
 struct pollfd;
 struct rusage;
 struct sockaddr;
@@ -79,6 +80,9 @@ int ls_sys_epoll_pwait(int epoll, struct epoll_event *events, int count, int tim
                        const uint64_t *mask);
 
 int ls_sys_eventfd2(unsigned count, int flags);
+int ls_sys_timerfd_create(int clock, int flags);
+int ls_sys_timerfd_settime(int fd, int flags, const struct itimerspec *time,
+                           struct itimerspec *before);
 
 /* The tids are written where CLONE_PARENT_SETTID and CLONE_CHILD_SETTID ask for it; with CLONE_PIDFD a
  * descriptor is written to *parent_tid. */
@@ -88,9 +92,12 @@ int ls_sys_wait4(int pid, int *status, int options, struct rusage *usage);
 int ls_sys_waitid(int type, int id, siginfo_t *info, int options, struct rusage *usage);
 int ls_sys_kill(int pid, int signal);
 int ls_sys_rt_sigqueueinfo(int pid, int signal, const siginfo_t *info);
+int ls_sys_pidfd_open(int pid, unsigned flags);
 int ls_sys_pidfd_send_signal(int pidfd, int signal, const siginfo_t *info, unsigned flags);
 int ls_sys_rt_sigaction(int signal, const struct ls_sigaction *action, struct ls_sigaction *old);
 int ls_sys_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old);
+int ls_sys_rt_sigpending(uint64_t *set);
+int ls_sys_rt_sigtimedwait(const uint64_t *set, siginfo_t *info, const struct timespec *timeout);
 int ls_sys_signalfd4(int fd, const uint64_t *mask, int flags);
 int ls_sys_getpid(void);
 int ls_sys_getppid(void);

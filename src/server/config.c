@@ -127,21 +127,26 @@ static bool take(void *ctx, const char *key, const struct ls_config_value *v)
     return false;
 }
 
-static int keep_paths(struct ls_config *c, const char *path)
+/* `dir` NULL: the working directory. */
+static int keep_paths(struct ls_config *c, const char *path, struct ls_slice dir)
 {
-    const char *slash = strrchr(path, '/');
-    char *file = strdup(path);
-    char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : NULL;
-    if (!file || (slash && !dir)) {
+    char *file = strdup(path), *folder = dir.at ? strndup(dir.at, dir.len) : NULL;
+    if (!file || (dir.at && !folder)) {
         free(file);
-        free(dir);
+        free(folder);
         return -ENOMEM;
     }
     free(c->file);
     free(c->dir);
     c->file = file;
-    c->dir = dir;
+    c->dir = folder;
     return 0;
+}
+
+static struct ls_slice folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return (struct ls_slice) { slash ? path : NULL, slash == path ? 1 : (size_t)(slash - path) };
 }
 
 /* From now on default paths start from the file's folder. */
@@ -157,13 +162,12 @@ static void move_default_paths(struct ls_intake *in)
     }
 }
 
-int ls_config_read(struct ls_config *c, const char *path, struct ls_buffer *faults)
+/* The file c->file, or that text. */
+static int read_all(struct ls_config *c, const char *text, struct ls_buffer *faults)
 {
-    int err = keep_paths(c, path);
-    if (err < 0)
-        return err;
     struct ls_intake in = { c, LS_BY_FILE, c->file, c->dir, faults, 0, 0, 0 };
-    err = ls_configfile_read(path, take, &in, faults);
+    int err = text ? ls_configfile_read_text(c->file, ls_slice_of(text), take, &in, faults)
+                   : ls_configfile_read(c->file, take, &in, faults);
     if (err == 0 && origin_of(c, "listen") != LS_BY_DEFAULT && in.listeners == 0 &&
         c->listen_count == 0)
         ls_intake_fault(&in, "listen", "expected at least one address, found an empty list");
@@ -174,6 +178,19 @@ int ls_config_read(struct ls_config *c, const char *path, struct ls_buffer *faul
     if (in.err < 0 || faults->failed)
         return -ENOMEM;
     return err == 0 && in.fault_count > 0 ? -EINVAL : err;
+}
+
+int ls_config_read(struct ls_config *c, const char *path, struct ls_buffer *faults)
+{
+    int err = keep_paths(c, path, folder_of(path));
+    return err < 0 ? err : read_all(c, NULL, faults);
+}
+
+int ls_config_read_text(struct ls_config *c, const struct ls_config_text *text,
+                        struct ls_buffer *faults)
+{
+    int err = keep_paths(c, text->name, ls_slice_of(text->dir));
+    return err < 0 ? err : read_all(c, text->text, faults);
 }
 
 /* ---- one key ---- */

@@ -105,6 +105,13 @@ void ls_config_free(struct ls_config *c); /* all zero afterwards; an all-zero on
  * -errno when the file cannot be read (also with a line in faults); -ENOMEM. */
 int ls_config_read(struct ls_config *c, const char *path, struct ls_buffer *faults);
 
+/* The same of a text: `name` is what faults call it by, `dir` its folder (NULL: the working directory). */
+struct ls_config_text {
+    const char *name, *dir, *text;
+};
+int ls_config_read_text(struct ls_config *c, const struct ls_config_text *text,
+                        struct ls_buffer *faults);
+
 /* One key by its dotted name ("limits.wall"), the value written as in config.lua without quotes
  * ("30s", "true", "3000"), elements of a list with commas or blanks between them. Results as
  * above, but that a failure changes nothing and faults name no file. */

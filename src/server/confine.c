@@ -8,6 +8,7 @@
 #include "os/fault.h"
 #include "os/process.h"
 #include "os/sys.h"
+#include "server/server.h"
 
 /* What goes for the whole process, and for every program that it starts. */
 static void limit(const struct ls_config *c, uint64_t descriptors)
@@ -20,14 +21,16 @@ static void limit(const struct ls_config *c, uint64_t descriptors)
     ls_sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-void ls_confine(const struct ls_generation *g, int supervisor, uint64_t descriptors)
+void ls_confine(const struct luaserve *s, uint64_t descriptors)
 {
     ls_fault_become(LS_FAULT_WORKER);
+    if (!s->own_signals)
+        ls_process_forget_handlers();
     ls_sys_setpgid(0, 0);
     ls_sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* without its supervisor it has no clock */
-    if (ls_sys_getppid() != supervisor)
+    if (ls_sys_getppid() != s->now->worker.self.supervisor)
         ls_sys_exit_group(LUASERVE_OS);
-    limit(&g->config, descriptors);
+    limit(&s->now->config, descriptors);
 }
 
 void ls_confine_finish(const struct ls_generation *g, struct ls_slot *slot)

@@ -7,7 +7,7 @@
 #include "server/generation.h"
 
 /* In the child, first. It may open `descriptors` beside what lies below. */
-void ls_confine(const struct ls_generation *g, int supervisor, uint64_t descriptors);
+void ls_confine(const struct luaserve *s, uint64_t descriptors);
 
 /* Last: from here on signals come, and what the sandbox forbids is forbidden. */
 void ls_confine_finish(const struct ls_generation *g, struct ls_slot *slot);

@@ -312,6 +312,10 @@ static int carry_without_sigpipe(struct talk *t)
 int luaserve_connect(const struct luaserve_client *client, struct luaserve_error *error)
 {
     struct ends ends;
+    if (client->size != sizeof *client)
+        return ls_error_set(error, LUASERVE_USAGE,
+                            "luaserve_connect: the size is %zu, expected %zu", client->size,
+                            sizeof *client);
     int fd = reach(client, &ends, error);
     if (fd < 0)
         return -1;

@@ -140,7 +140,7 @@ static void accept_some(struct luaserve *s, uint32_t index)
     unsigned most = s->now->config.dev ? 1 : s->door.house->accepts;
     for (unsigned i = 0; i < most && s->door.open && s->door.house->reserve(s); i++) {
         int fd = accept_one(s, s->listeners.all[index].fd, &peer);
-        if (fd == -EAGAIN)
+        if (fd == -EAGAIN || fd == -EINVAL) /* EINVAL: nobody listens any more */
             return;
         if (fd < 0)
             shut_for_now(s, "cannot accept a client", fd);

@@ -18,7 +18,14 @@
 
 enum { LINGER_TIMEOUT = 2000000 }; /* µs for a client to finish after our last word */
 
-struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE])
+static void tell_host(void *ctx, const char *line, size_t len)
+{
+    const struct ls_host *host = ctx;
+    host->log(host->log_user, line, len);
+}
+
+struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE],
+                                        const struct ls_host *host)
 {
     struct ls_generation *g = calloc(1, sizeof *g);
     if (!g || ls_config_init(&g->config) < 0) {
@@ -26,6 +33,7 @@ struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE])
         return NULL;
     }
     g->made_up = made_up;
+    g->host = host;
     g->log_file.fd = 2;
     g->log =
         (struct ls_log) { .level = LS_LOG_INFO, .sink = ls_log_file_write, .ctx = &g->log_file };
@@ -68,6 +76,17 @@ int ls_generation_file(struct ls_generation *g, const char *path, struct luaserv
     return 0;
 }
 
+int ls_generation_text(struct ls_generation *g, const struct ls_config_text *text,
+                       struct luaserve_error *error)
+{
+    struct ls_buffer faults = { 0 };
+    int err = ls_config_read_text(&g->config, text, &faults);
+    if (err < 0)
+        return ls_error_config(error, &faults, err);
+    ls_buffer_free(&faults);
+    return 0;
+}
+
 int ls_generation_set(struct ls_generation *g, const char *key, const char *value,
                       struct luaserve_error *error)
 {
@@ -85,6 +104,11 @@ static int open_log(struct ls_generation *g, struct luaserve_error *error)
 {
     const char *path = g->config.log.file;
     g->log.level = g->config.log.level;
+    if (g->host->log) {
+        g->log.sink = tell_host;
+        g->log.ctx = (void *)g->host;
+        return 0;
+    }
     g->log.colour = strcmp(path, "-") == 0 && isatty(2);
     return ls_log_file_open(&g->log_file, path, "log.file", error);
 }
@@ -179,7 +203,8 @@ static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
         .dev = g->config.dev,
         .alone = !g->config.sandbox.processes,
         .load_until = ls_clock_us() + g->config.limits.load,
-        .version = LUASERVE_VERSION
+        .version = LUASERVE_VERSION,
+        .natives = &g->host->natives
     };
     int err = g->router ? ls_lua_new(&g->lua, &options, &why) : -ENOMEM;
     if (err < 0 && why.len > 0)

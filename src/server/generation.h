@@ -10,6 +10,7 @@
 #include "server/clients.h"
 #include "server/config.h"
 #include "server/logfile.h"
+#include "server/host.h"
 #include "server/shared.h"
 #include "server/side.h"
 #include "server/worker.h"
@@ -26,6 +27,7 @@ struct ls_generation {
     struct ls_shelf shelf;      /* of the files that it serves */
     struct ls_sandbox *sandbox; /* NULL: workers may do everything */
     const char *made_up;
+    const struct ls_host *host;
     struct ls_secrets secrets;
     struct ls_network trusted[LS_CONFIG_TEXTS], observers[LS_CONFIG_TEXTS];
     struct ls_router *router;
@@ -40,13 +42,16 @@ struct ls_generation {
 };
 
 /* The default configuration, nothing loaded; NULL when memory is short. `made_up`: the secret when the
- * configuration has none; it lives longer. */
-struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE]);
+ * configuration has none; both it and `host` live longer. */
+struct ls_generation *ls_generation_new(const char made_up[LS_SECRET_MADE],
+                                        const struct ls_host *host);
 void ls_generation_free(struct ls_generation **g);
 
-/* As luaserve_config_file, luaserve_set and luaserve_load; check is the part of load that only looks at
+/* As luaserve_config_file, luaserve_config_text, luaserve_set and luaserve_load; check is the part of load that only looks at
  * the configuration. 0, or -1 with *error. */
 int ls_generation_file(struct ls_generation *g, const char *path, struct luaserve_error *error);
+int ls_generation_text(struct ls_generation *g, const struct ls_config_text *text,
+                       struct luaserve_error *error);
 int ls_generation_set(struct ls_generation *g, const char *key, const char *value,
                       struct luaserve_error *error);
 int ls_generation_check(struct ls_generation *g, struct luaserve_error *error);

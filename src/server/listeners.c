@@ -143,15 +143,28 @@ static int adopt(struct ls_listener *l, int fd)
     return 0;
 }
 
+int ls_listeners_adopt_one(struct ls_listeners *l, int fd, struct luaserve_error *error)
+{
+    if (l->count == LS_CONFIG_LISTENERS)
+        return ls_error_set(error, LUASERVE_UNAVAILABLE,
+                            "luaserve_adopt: there are %d sockets already", LS_CONFIG_LISTENERS);
+    int err = adopt(&l->all[l->count], fd);
+    if (err < 0)
+        return ls_error_set(error, LUASERVE_UNAVAILABLE,
+                            "luaserve_adopt: descriptor %d is no listening stream socket: %s", fd,
+                            strerror(-err));
+    l->count++;
+    return 0;
+}
+
 int ls_listeners_adopt(struct ls_listeners *l, int first, int count, struct luaserve_error *error)
 {
-    l->count = 0;
-    if (count > LS_CONFIG_LISTENERS)
+    if (count > LS_CONFIG_LISTENERS - (int)l->count)
         return ls_error_set(error, LUASERVE_UNAVAILABLE,
                             "LISTEN_FDS: expected at most %d sockets, found %d",
                             LS_CONFIG_LISTENERS, count);
     for (int i = 0; i < count; i++) {
-        int err = adopt(&l->all[i], first + i);
+        int err = adopt(&l->all[l->count], first + i);
         if (err < 0)
             return ls_error_set(error, LUASERVE_UNAVAILABLE,
                                 "LISTEN_FDS: descriptor %d is no listening stream socket: %s",
@@ -162,7 +175,8 @@ int ls_listeners_adopt(struct ls_listeners *l, int first, int count, struct luas
 }
 
 /* The file of a Unix socket goes first: as soon as nobody listens there, the next server may put
- * its own in the place. */
+ * its own in the place. Workers of another server of this process may have inherited what we have bound;
+ * nobody is to wait for them. What was handed over to us others may go on with. */
 void ls_listeners_close(struct ls_listeners *l, const struct ls_listeners *but)
 {
     for (size_t i = 0; i < l->count; i++) {
@@ -170,6 +184,8 @@ void ls_listeners_close(struct ls_listeners *l, const struct ls_listeners *but)
             continue;
         if (l->all[i].unix_path[0])
             ls_sys_unlink(l->all[i].unix_path);
+        if (l->all[i].wanted[0])
+            ls_sys_shutdown(l->all[i].fd, SHUT_RD);
         ls_sys_close(l->all[i].fd);
     }
     l->count = 0;

@@ -38,6 +38,9 @@ int ls_listeners_open_services(struct ls_listeners *l, const struct ls_services 
 /* Takes `count` listening sockets over, from descriptor `first` on. 0, or -1 with *error. */
 int ls_listeners_adopt(struct ls_listeners *l, int first, int count, struct luaserve_error *error);
 
+/* One more, which stays the caller's after a failure. */
+int ls_listeners_adopt_one(struct ls_listeners *l, int fd, struct luaserve_error *error);
+
 bool ls_listeners_have(const struct ls_listeners *l, int fd);
 
 /* Closes those of them that `but` (NULL: none) does not have, and removes the files of Unix

@@ -20,31 +20,94 @@ struct luaserve *luaserve_new(struct luaserve_error *error)
 {
     struct luaserve *s = calloc(1, sizeof *s);
     if (s && ls_sys_getrandom(s->made_up, sizeof s->made_up, 0) == sizeof s->made_up)
-        s->now = ls_generation_new(s->made_up);
+        s->now = ls_generation_new(s->made_up, &s->host);
     if (!s || !s->now) {
         free(s);
         ls_error_os(error, "luaserve_new", -ENOMEM);
         return NULL;
     }
-    s->epoll = s->signals = s->placeholder = -1;
+    s->pid = ls_sys_getpid();
+    s->epoll = s->signals = s->placeholder = s->wake = s->timer.fd = -1;
     return s;
+}
+
+/* Once, and again at every reload. */
+static int take(struct luaserve *s, const struct ls_recipe_step *step, struct luaserve_error *error)
+{
+    if (ls_recipe_take(step, s->now, error) < 0)
+        return -1;
+    int err = ls_recipe_add(&s->recipe, step);
+    return err < 0 ? ls_error_os(error, step->name, err) : 0;
 }
 
 int luaserve_config_file(struct luaserve *s, const char *path, struct luaserve_error *error)
 {
-    if (ls_generation_file(s->now, path, error) < 0)
-        return -1;
-    int err = ls_recipe_add(&s->recipe, NULL, path);
-    return err < 0 ? ls_error_os(error, path, err) : 0;
+    const struct ls_recipe_step step = { .kind = LS_RECIPE_FILE, .name = (char *)path };
+    return take(s, &step, error);
+}
+
+int luaserve_config_text(struct luaserve *s, const char *text, const char *name, const char *folder,
+                         struct luaserve_error *error)
+{
+    const struct ls_recipe_step step = {
+        .kind = LS_RECIPE_TEXT, .name = (char *)name, .dir = (char *)folder, .text = (char *)text
+    };
+    return take(s, &step, error);
 }
 
 int luaserve_set(struct luaserve *s, const char *key, const char *value,
                  struct luaserve_error *error)
 {
-    if (ls_generation_set(s->now, key, value, error) < 0)
-        return -1;
-    int err = ls_recipe_add(&s->recipe, key, value);
-    return err < 0 ? ls_error_os(error, key, err) : 0;
+    const struct ls_recipe_step step = { .kind = LS_RECIPE_KEY,
+                                         .name = (char *)key,
+                                         .text = (char *)value };
+    return take(s, &step, error);
+}
+
+/* ---- what the program around it wants ---- */
+
+int luaserve_route(struct luaserve *s, const char *methods, const char *pattern,
+                   luaserve_handler *handler, void *user, struct luaserve_error *error)
+{
+    const struct ls_native native = { .handler = handler, .user = user };
+    const char *why;
+    if (s->now->loaded)
+        return ls_error_set(error, LUASERVE_USAGE,
+                            "luaserve_route(\"%s\", \"%s\"): the scripts are loaded already",
+                            methods, pattern);
+    int err = ls_natives_add(&s->host.natives, &native, methods, pattern, &why);
+    if (err == -EINVAL)
+        return ls_error_set(error, LUASERVE_USAGE, "luaserve_route(\"%s\", \"%s\"): %s", methods,
+                            pattern, why);
+    return err < 0 ? ls_error_os(error, "luaserve_route", err) : 0;
+}
+
+void luaserve_on_state(struct luaserve *s, void (*prepare)(struct lua_State *L, void *user),
+                       void *user)
+{
+    s->host.natives.prepare = prepare;
+    s->host.natives.user = user;
+}
+
+void luaserve_on_log(struct luaserve *s, void (*log)(void *user, const char *line, size_t len),
+                     void *user)
+{
+    s->host.log = log;
+    s->host.log_user = user;
+}
+
+void luaserve_on_ended(struct luaserve *s,
+                       void (*ended)(void *user, const struct luaserve_ended *ended), void *user)
+{
+    s->host.ended = ended;
+    s->host.ended_user = user;
+}
+
+int luaserve_adopt(struct luaserve *s, int fd, struct luaserve_error *error)
+{
+    if (s->listening)
+        return ls_error_set(error, LUASERVE_USAGE, "luaserve_adopt: the server listens already");
+    return ls_listeners_adopt_one(&s->listeners, fd, error);
 }
 
 /* For tests: see os/fault.h. */
@@ -164,25 +227,94 @@ void luaserve_handle_signals(struct luaserve *s)
 
 void luaserve_stop(struct luaserve *s)
 {
-    s->stop = 1;
+    s->stop = s->stop ? 2 : 1;
+    ls_supervisor_wake(s);
 }
 
 void luaserve_reload(struct luaserve *s)
 {
     s->asked.reload = 1;
+    ls_supervisor_wake(s);
 }
 
 void luaserve_reopen_log(struct luaserve *s)
 {
     s->asked.reopen = 1;
+    ls_supervisor_wake(s);
+}
+
+/* Whoever forks takes along what the other threads were just holding. */
+static int check_threads(struct luaserve_error *error)
+{
+    int threads = ls_process_threads();
+    if (threads > 1)
+        return ls_error_set(
+            error, LUASERVE_USAGE,
+            "luaserve_start: the process has %d threads, and a server forks: start it "
+            "first, and the threads after it",
+            threads);
+    return 0;
+}
+
+int luaserve_start(struct luaserve *s, struct luaserve_error *error)
+{
+    if (s->life != LS_NOT_STARTED)
+        return ls_error_set(error, LUASERVE_USAGE,
+                            "luaserve_start: the server was started already");
+    if (check_threads(error) < 0 || (!s->listening && luaserve_listen(s, error) < 0))
+        return -1;
+    int err = ls_supervisor_start(s);
+    return err < 0 ? ls_error_os(error, "cannot serve", err) : 0;
+}
+
+/* 0 with a server that was started here. */
+static int check_started(const struct luaserve *s, const char *what, struct luaserve_error *error)
+{
+    if (s->life == LS_NOT_STARTED)
+        return ls_error_set(error, LUASERVE_USAGE, "%s: the server was not started", what);
+    if (s->pid != ls_sys_getpid() || !pthread_equal(s->thread, pthread_self()))
+        return ls_error_set(error, LUASERVE_USAGE,
+                            "%s: only the thread that has started the server can do this", what);
+    return 0;
+}
+
+int luaserve_step(struct luaserve *s, int timeout_ms, struct luaserve_error *error)
+{
+    if (check_started(s, "luaserve_step", error) < 0)
+        return -1;
+    return s->life == LS_RUNS && ls_supervisor_step(s, timeout_ms);
+}
+
+int luaserve_fd(const struct luaserve *s)
+{
+    return s->epoll;
 }
 
 int luaserve_run(struct luaserve *s, struct luaserve_error *error)
 {
-    if (!s->listening)
-        return ls_error_set(error, LUASERVE_USAGE, "luaserve_run: the server does not listen");
-    int err = ls_supervisor_run(s);
-    return err < 0 ? ls_error_os(error, "cannot serve", err) : 0;
+    if (s->life == LS_NOT_STARTED && luaserve_start(s, error) < 0)
+        return -1;
+    if (check_started(s, "luaserve_run", error) < 0)
+        return -1;
+    if (s->life == LS_RUNS)
+        ls_supervisor_run(s);
+    return 0;
+}
+
+/* In a child of the host's: the server is its parent's. */
+static bool is_inherited(const struct luaserve *s)
+{
+    return s->pid != ls_sys_getpid();
+}
+
+static void end(struct luaserve *s)
+{
+    if (s->life == LS_RUNS) {
+        s->stop = 2;
+        ls_supervisor_run(s);
+    }
+    ls_listeners_close(&s->listeners, NULL);
+    ls_service_end(&s->service);
 }
 
 void luaserve_free(struct luaserve **server)
@@ -191,9 +323,10 @@ void luaserve_free(struct luaserve **server)
     *server = NULL;
     if (!s)
         return;
-    ls_listeners_close(&s->listeners, NULL);
-    ls_service_end(&s->service);
+    if (!is_inherited(s))
+        end(s);
     ls_generation_free(&s->now);
     ls_recipe_free(&s->recipe);
+    ls_natives_free(&s->host.natives);
     free(s);
 }

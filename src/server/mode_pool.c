@@ -13,6 +13,7 @@
 #include "exchange/exposition.h"
 #include "os/sys.h"
 #include "server/accounting.h"
+#include "server/children.h"
 #include "server/budgets.h"
 #include "server/death.h"
 #include "server/server.h"
@@ -107,7 +108,7 @@ static void start(struct luaserve *s, int place, uint64_t now)
     ls_pool_clear(s->pool.shared, (uint32_t)place);
     ls_tracing_bequeath_place(s, (uint32_t)place);
     uint64_t began = ls_clock_us();
-    int pid = ls_fork(&s->fork, 0);
+    int pid = ls_children_fork(s, 0);
     if (pid == 0)
         run_worker(s, (uint32_t)place);
     ls_tracing_bequeathed(s);

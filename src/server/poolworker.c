@@ -272,8 +272,7 @@ _Noreturn void ls_poolworker_main(struct luaserve *s, uint32_t place)
                                   .hand.owner = place + 1 };
     w->self.slot = &s->shared->slots[place];
     w->self.slot->pid = *s->fork.tid; /* the supervisor may come to that later */
-    ls_confine(s->now, w->self.supervisor,
-               (uint64_t)s->fds.shared_end + s->pool.shared->max + 1024 + c->limits.descriptors);
+    ls_confine(s, (uint64_t)s->fds.shared_end + s->pool.shared->max + 1024 + c->limits.descriptors);
     mallopt(M_TRIM_THRESHOLD, KEPT); /* or a large body costs its page faults each time */
     mallopt(M_MMAP_THRESHOLD, KEPT);
     int err = prepare(w);

@@ -10,7 +10,10 @@
 #include "server/death.h"
 #include "server/incident.h"
 
-enum { DRAIN_BLOCKS = 64 }; /* of 4 KiB, thrown away at one go */
+enum {
+    DRAIN_BLOCKS = 64, /* of 4 KiB, thrown away at one go */
+    LOST = 0xff00      /* the status of who was reaped by others: exit(255) */
+};
 
 void ls_reaper_close(struct luaserve *s, uint32_t client)
 {
@@ -140,23 +143,70 @@ static bool is_ours(const struct luaserve *s, int pid)
            ls_sides_find(&s->shared->sides, pid) >= 0;
 }
 
+static enum luaserve_worker kind_of(const struct luaserve *s, int pid)
+{
+    return s->mode->owns(s, pid)  ? LUASERVE_WORKER
+           : pid == s->reload.pid ? LUASERVE_LOADER
+                                  : LUASERVE_SIDE;
+}
+
+static uint64_t us_of(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
+}
+
+static void tell_host(const struct luaserve *s, int pid, enum luaserve_worker kind,
+                      const struct ls_death *death)
+{
+    const struct luaserve_ended ended = { .size = sizeof ended,
+                                          .kind = kind,
+                                          .pid = pid,
+                                          .status = death->status,
+                                          .user_us = us_of(death->usage.ru_utime),
+                                          .system_us = us_of(death->usage.ru_stime),
+                                          .peak_bytes = (uint64_t)death->usage.ru_maxrss << 10 };
+    if (s->host.ended)
+        s->host.ended(s->host.ended_user, &ended);
+}
+
+static void tell_end(struct luaserve *s, int pid, const struct ls_death *death)
+{
+    enum luaserve_worker kind = kind_of(s, pid);
+    if (kind == LUASERVE_WORKER)
+        s->mode->ended(s, pid, death);
+    else if (!ls_reload_ended(s, pid, death->status))
+        side_ended(s, pid, death);
+    tell_host(s, pid, kind, death);
+}
+
+bool ls_reaper_reap(struct luaserve *s, int pid)
+{
+    siginfo_t info = { .si_signo = 0 };
+    struct ls_death death = { .status = LOST };
+    int err = ls_sys_waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL);
+    if (err == 0 && info.si_pid == 0)
+        return false;
+    /* Whatever it had started goes with it; now, since its number may be another's later. */
+    if (err == 0 && is_ours(s, pid))
+        ls_sys_kill(-pid, SIGKILL);
+    if (err == 0)
+        ls_sys_wait4(pid, &death.status, WNOHANG | __WALL, &death.usage);
+    tell_end(s, pid, &death);
+    return true;
+}
+
 void ls_reaper_run(struct luaserve *s)
 {
     for (;;) {
         siginfo_t info = { .si_signo = 0 };
-        struct ls_death death;
         if (ls_sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0 ||
             info.si_pid == 0)
             return;
-        bool owned = s->mode->owns(s, info.si_pid);
-        /* Whatever it had started goes with it; now, since its number may be another's later. */
+        struct ls_death death;
         if (is_ours(s, info.si_pid))
             ls_sys_kill(-info.si_pid, SIGKILL);
         if (ls_sys_wait4(info.si_pid, &death.status, WNOHANG, &death.usage) != info.si_pid)
             return;
-        if (owned)
-            s->mode->ended(s, info.si_pid, &death);
-        else if (!ls_reload_ended(s, info.si_pid, death.status))
-            side_ended(s, info.si_pid, &death);
+        tell_end(s, info.si_pid, &death);
     }
 }

@@ -5,8 +5,11 @@
 #include "server/death.h"
 #include "server/server.h"
 
-/* Reaps every child that has ended. */
+/* Reaps every child that has ended, of this process's, which has no others than ours. */
 void ls_reaper_run(struct luaserve *s);
+
+/* Reaps that one of ours. False: it has not ended. */
+bool ls_reaper_reap(struct luaserve *s, int pid);
 
 /* A worker of mode "fork" has ended: its client is told what is left to tell. */
 void ls_reaper_ended(struct luaserve *s, int pid, const struct ls_death *death);

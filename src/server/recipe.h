@@ -6,16 +6,26 @@
 
 struct ls_recipe {
     struct ls_recipe_step {
-        char *key, *text; /* one key and its value; key NULL: the path of a config file */
+        enum ls_recipe_kind {
+            LS_RECIPE_FILE, /* name: the path */
+            LS_RECIPE_TEXT, /* name, dir (NULL: none), text */
+            LS_RECIPE_KEY   /* name: the key; text: its value */
+        } kind;
+        char *name, *dir, *text; /* NULL: none */
     } * steps;
     size_t count;
 };
 
-int ls_recipe_add(struct ls_recipe *r, const char *key, const char *text); /* 0 or -ENOMEM */
+/* Copies the texts. 0 or -ENOMEM. */
+int ls_recipe_add(struct ls_recipe *r, const struct ls_recipe_step *step);
 void ls_recipe_free(struct ls_recipe *r);
 
 /* 0, or -1 with *error, which then says why. */
 int ls_recipe_follow(const struct ls_recipe *r, struct ls_generation *g,
                      struct luaserve_error *error);
+
+/* One of them. */
+int ls_recipe_take(const struct ls_recipe_step *step, struct ls_generation *g,
+                   struct luaserve_error *error);
 
 #endif

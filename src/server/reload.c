@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "os/sys.h"
 #include "server/accounting.h"
+#include "server/children.h"
 #include "server/server.h"
 #include "server/supervisor.h"
 
@@ -27,7 +28,7 @@ static void tell_failure(struct luaserve *s, const char *why)
 
 static int make(const struct luaserve *s, struct ls_generation **made, struct luaserve_error *error)
 {
-    struct ls_generation *g = *made = ls_generation_new(s->made_up);
+    struct ls_generation *g = *made = ls_generation_new(s->made_up, &s->host);
     if (!g)
         return ls_error_os(error, "reload", -ENOMEM);
     g->mode = s->mode;
@@ -50,6 +51,8 @@ static _Noreturn void try(struct luaserve *s)
     ls_sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (ls_sys_getppid() != supervisor)
         ls_sys_exit_group(LUASERVE_OS);
+    if (!s->own_signals)
+        ls_process_forget_handlers();
     ls_process_worker_signals();
     if (s->fds.filled_count > 0)
         ls_sys_dup3(s->fds.filled[0], 1, 0);
@@ -88,7 +91,7 @@ void ls_reload_begin(struct luaserve *s)
     }
     memset(r->verdict, 0, sizeof *r->verdict);
     fflush(NULL);
-    int pid = ls_fork(&s->fork, CLONE_FILES);
+    int pid = ls_children_fork(s, CLONE_FILES);
     if (pid == 0)
         try(s);
     if (pid < 0) {
@@ -133,7 +136,7 @@ void ls_reload_drop(struct luaserve *s)
     if (r->pid > 0) {
         ls_sys_kill(-r->pid, SIGKILL);
         ls_sys_kill(r->pid, SIGKILL);
-        ls_sys_wait4(r->pid, &status, 0, NULL);
+        ls_sys_wait4(r->pid, &status, __WALL, NULL);
     }
     if (r->verdict)
         ls_sys_munmap(r->verdict, sizeof *r->verdict);

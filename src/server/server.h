@@ -4,9 +4,12 @@
 
 #include "luaserve.h"
 
+#include <pthread.h>
+
 #include "os/fds.h"
 #include "os/process.h"
 #include "server/census.h"
+#include "server/children.h"
 #include "server/clients.h"
 #include "server/door.h"
 #include "server/listeners.h"
@@ -22,11 +25,21 @@
 
 /* What an event of the supervisor's epoll set is about: the low half of its data. The high half
  * says which one. */
-enum { LS_ABOUT_LISTENER, LS_ABOUT_CLIENT, LS_ABOUT_SIGNAL, LS_ABOUT_SOCKET, LS_ABOUT_BELL };
+enum {
+    LS_ABOUT_LISTENER,
+    LS_ABOUT_CLIENT,
+    LS_ABOUT_SIGNAL,
+    LS_ABOUT_SOCKET,
+    LS_ABOUT_BELL,
+    LS_ABOUT_CHILD,
+    LS_ABOUT_WAKE,
+    LS_ABOUT_TIMER
+};
 
 struct luaserve {
     struct ls_generation *now; /* the one that new clients get */
     struct ls_recipe recipe;
+    struct ls_host host;
     char made_up[LS_SECRET_MADE]; /* the secret where none is configured: reloads keep it */
     struct ls_listeners listeners;
     struct ls_service service;
@@ -37,8 +50,20 @@ struct luaserve {
     struct ls_shared *shared;
     struct ls_clients clients;
     int epoll, signals, placeholder; /* -1: not open */
-    bool own_signals;                /* luaserve_handle_signals */
+    int wake;         /* the same: readable when somebody wants something of the supervisor */
+    bool own_signals; /* luaserve_handle_signals */
     bool listening;
+    enum { LS_NOT_STARTED, LS_RUNS, LS_HAS_RUN } life;
+    pid_t pid;                   /* of the process that made it, */
+    pthread_t thread;            /* that started it: no other one may step it */
+    struct ls_signals before;    /* own_signals: what there was of them */
+    struct ls_signals_held held; /* while the process is in our hands */
+    uint64_t looked, due;        /* µs: when it looked last what is to do; when it has to again */
+    struct {
+        int fd;      /* -1: not open */
+        uint64_t at; /* µs: when it is to go off, for who waits beside s->epoll; 0: it has */
+    } timer;
+    struct ls_children children;
     struct ls_door door;
     struct ls_census census;
     struct ls_pool pool;

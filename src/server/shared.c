@@ -9,7 +9,7 @@
 
 /* The parts of the mapping, one after the other; most of it is never touched, and then is no memory. */
 struct layout {
-    size_t sides, kin, cards, owners, channels, store, metrics, accounts,
+    size_t sides, births, kin, cards, owners, channels, store, metrics, accounts,
         end; /* bytes from the beginning */
 };
 
@@ -24,7 +24,8 @@ static struct layout lay_out(uint32_t processes, const struct ls_shared_sizes *s
 {
     struct layout l;
     l.sides = pages(sizeof(struct ls_shared) + processes * sizeof(struct ls_slot));
-    l.kin = l.sides + pages(sizes->sides * sizeof(struct ls_side_place));
+    l.births = l.sides + pages(sizes->sides * sizeof(struct ls_side_place));
+    l.kin = l.births + pages(sizes->sides * sizeof(struct ls_birth));
     l.cards = l.kin + pages(processes * sizeof(struct ls_kin));
     l.owners = l.cards + pages(sizes->cards * sizeof(struct ls_card));
     l.channels = l.owners + pages(sizes->cards * sizeof(uint32_t));
@@ -76,6 +77,8 @@ int ls_shared_map(struct ls_shared **shared, const struct ls_shared_sizes *sizes
     (*shared)->sides = (struct ls_sides) { .all = (struct ls_side_place *)(at + l.sides),
                                            .count = sizes->sides,
                                            .first = sizes->workers };
+    (*shared)->births =
+        (struct ls_births) { .all = (struct ls_birth *)(at + l.births), .count = sizes->sides };
     (*shared)->commons = (struct ls_commons) { (struct ls_kin *)(at + l.kin),
                                                processes,
                                                (struct ls_channels *)(at + l.channels),

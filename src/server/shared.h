@@ -9,6 +9,7 @@
 #include "exchange/account.h"
 #include "exchange/schedules.h"
 #include "exchange/slot.h"
+#include "server/births.h"
 #include "server/sides.h"
 
 struct ls_shared {
@@ -19,6 +20,7 @@ struct ls_shared {
     struct ls_commons commons;    /* which is not changed any more */
     struct ls_sides sides;
     struct ls_roster roster;
+    struct ls_births births;
     struct ls_account *accounts; /* of the connections: see ls_mode.accounts */
     size_t size;                 /* bytes of it all */
     uint32_t count;              /* of slots */

@@ -13,6 +13,7 @@
 #include "exchange/live.h"
 #include "os/sys.h"
 #include "server/accounting.h"
+#include "server/children.h"
 #include "server/confine.h"
 #include "server/pause.h"
 #include "server/server.h"
@@ -110,8 +111,7 @@ static _Noreturn void run_schedule(struct luaserve *s, const struct ls_schedule 
     struct ls_engine *e = &s->now->worker.engine;
     if (ls_fds_leave(&s->fds) < 0)
         ls_sys_exit_group(LUASERVE_OS);
-    ls_confine(s->now, s->now->worker.self.supervisor,
-               (uint64_t)s->fds.shared_end + c->limits.descriptors);
+    ls_confine(s, (uint64_t)s->fds.shared_end + c->limits.descriptors);
     struct ls_side *side = become(s, place, ticket, -1);
     e->driver = &side->driver;
     ls_engine_open(e, RUNS_FROM + (uint64_t)(schedule - s->now->schedules.all), run - 1, &nobody);
@@ -134,7 +134,7 @@ int ls_side_schedule(struct luaserve *s, const struct ls_schedule *schedule, uin
     *place = (uint32_t)index;
     fflush(NULL);
     uint64_t began = ls_clock_us();
-    int pid = ls_fork(&s->fork, CLONE_FILES);
+    int pid = ls_children_fork(s, CLONE_FILES);
     if (pid == 0)
         run_schedule(s, schedule, run, *place, *ticket);
     if (pid < 0)
@@ -166,6 +166,33 @@ static int become_second(struct luaserve *s, struct ls_engine *e, const struct l
     return 0;
 }
 
+static void tell_supervisor(struct luaserve *s, uint32_t birth)
+{
+    const uint64_t one = 1;
+    ls_births_tell(&s->shared->births, birth);
+    ls_sys_write(s->wake, &one, sizeof one);
+}
+
+/* No signal will tell the supervisor of the child's end: it is told of the child. */
+static int fork_quietly(struct luaserve *s, uint32_t owner, int *pidfd)
+{
+    int64_t birth = ls_births_claim(&s->shared->births, owner);
+    if (birth < 0)
+        return (int)birth;
+    int pid = ls_fork_sibling_noted(&s->fork, (int *)&s->shared->births.all[birth].pid);
+    if (pid == 0)
+        return 0;
+    if (pid < 0) {
+        ls_births_cancel(&s->shared->births, (uint32_t)birth);
+        return pid;
+    }
+    *pidfd = ls_sys_pidfd_open(pid, 0);
+    if (*pidfd < 0)
+        ls_sys_kill(pid, SIGKILL);
+    tell_supervisor(s, (uint32_t)birth);
+    return *pidfd < 0 ? *pidfd : pid;
+}
+
 static int fork_second(struct luaserve *s, const struct ls_self *owner, struct ls_second *second)
 {
     struct ls_sides *sides = &s->shared->sides;
@@ -176,7 +203,9 @@ static int fork_second(struct luaserve *s, const struct ls_self *owner, struct l
     second->place = (uint32_t)place;
     fflush(NULL); /* or both would write it */
     uint64_t began = ls_clock_us();
-    int pid = ls_fork_sibling(&s->fork, &second->pidfd);
+    int pid = s->fork.exit_signal
+                  ? ls_fork_sibling(&s->fork, &second->pidfd)
+                  : fork_quietly(s, ls_shared_number(s->shared, owner->slot), &second->pidfd);
     if (pid < 0)
         ls_sides_cancel(sides, second->place, second->ticket);
     else if (pid > 0)

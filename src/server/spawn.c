@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "os/sys.h"
 #include "server/accounting.h"
-#include "server/reaper.h"
+#include "server/children.h"
 
 enum {
     RING_WAIT = 5000, /* µs for a worker to cut itself loose, before we look again */
@@ -34,7 +34,7 @@ static void wait_for_ring(struct luaserve *s)
     int64_t holder = s->clients.ring[s->clients.served % LS_FDS_RING];
     struct ls_slot *slot = ls_clients_slot(&s->clients, (uint32_t)holder);
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAIT, 0, &wait, NULL, 0);
-    ls_reaper_run(s); /* it may have died before it came to that */
+    ls_children_check(s, s->clients.all[holder].pid); /* it may have died before it came to that */
 }
 
 static int take_ring_entry(struct luaserve *s)
@@ -61,7 +61,7 @@ static int fork_worker(struct luaserve *s, uint32_t client, int entry, uint64_t 
     int err = ls_fds_lend(&s->fds, entry, s->clients.all[client].fd);
     ls_tracing_bequeath(s, client);
     uint64_t began = ls_clock_us();
-    int pid = err < 0 ? err : ls_fork(&s->fork, CLONE_FILES);
+    int pid = err < 0 ? err : ls_children_fork(s, CLONE_FILES);
     if (pid == 0)
         ls_worker_main(s, &errand);
     ls_tracing_bequeathed(s);

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 
 #include "base/clock.h"
 #include "os/fault.h"
@@ -15,8 +17,9 @@
 #include "server/reaper.h"
 
 enum {
-    EVENTS = 64,       /* taken at one go */
-    LONGEST = 60000000 /* µs that it waits at most: what is due later is looked at again */
+    EVENTS = 64,        /* taken at one go */
+    LONGEST = 60000000, /* µs that it waits at most: what is due later is looked at again */
+    GLANCE = 20000      /* the same, once it is to stop */
 };
 
 static uint64_t bit(int signal)
@@ -26,7 +29,7 @@ static uint64_t bit(int signal)
 
 uint64_t ls_supervisor_signals(void)
 {
-    return bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1);
+    return bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGUSR1) | bit(SIGCHLD);
 }
 
 /* ---- stopping ---- */
@@ -91,17 +94,23 @@ static bool drained(struct luaserve *s, uint64_t now)
     return false;
 }
 
-/* ---- the loop ---- */
+/* ---- a turn ---- */
 
-static int timeout_ms(struct luaserve *s, uint64_t now, uint64_t next)
+/* Until when there is nothing to do, in µs; 0: for ever, as far as is known. */
+static uint64_t due(const struct luaserve *s)
 {
-    if (s->stop > 0 && (next == 0 || next > now + 20000))
-        next = now + 20000;
+    return s->stop > 0 ? ls_clock_sooner(s->due, s->looked + GLANCE) : s->due;
+}
+
+static int timeout_ms(const struct luaserve *s, int most)
+{
+    uint64_t now = s->looked, next = due(s);
     if (next == 0)
-        return -1;
-    return next <= now            ? 0
-           : next - now > LONGEST ? (int)(LONGEST / 1000)
-                                  : (int)((next - now + 999) / 1000);
+        return most;
+    int own = next <= now            ? 0
+              : next - now > LONGEST ? (int)(LONGEST / 1000)
+                                     : (int)((next - now + 999) / 1000);
+    return most >= 0 && most < own ? most : own;
 }
 
 static void do_what_was_asked(struct luaserve *s)
@@ -123,27 +132,88 @@ static uint64_t look(struct luaserve *s, uint64_t now)
 {
     uint64_t next = ls_clock_sooner(s->mode->look(s, now), ls_reload_look(s, now));
     next = ls_clock_sooner(next, ls_timetable_look(s, now));
+    next = ls_clock_sooner(next, ls_children_look(s, now));
     return ls_clock_sooner(next, ls_warden_look(s, now));
 }
 
-/* Signals come only while it waits, `waiting` being blocked even then: none can slip in between a
- * look at s->stop and the wait. */
-static void loop(struct luaserve *s, uint64_t waiting)
+static void look_around(struct luaserve *s)
 {
-    struct epoll_event events[EVENTS];
-    uint64_t now = ls_clock_us(), next = look(s, now);
-    while (!drained(s, now)) {
-        int timeout = timeout_ms(s, now, next);
-        int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout, &waiting);
-        for (int i = 0; i < count; i++)
-            if (events[i].data.u64 == LS_ABOUT_SIGNAL)
-                read_signals(s);
-            else
-                s->mode->event(s, events[i].data.u64);
-        now = ls_clock_us();
-        do_what_was_asked(s);
-        next = look(s, now);
+    do_what_was_asked(s);
+    s->looked = ls_clock_us();
+    s->due = look(s, s->looked);
+}
+
+static void was_woken(struct luaserve *s)
+{
+    uint64_t times;
+    ls_sys_read(s->wake, &times, sizeof times);
+    ls_births_take(&s->shared->births, 0, ls_children_adopt, s);
+}
+
+static void timer_went_off(struct luaserve *s)
+{
+    uint64_t times;
+    ls_sys_read(s->timer.fd, &times, sizeof times);
+    s->timer.at = 0;
+}
+
+static void handle(struct luaserve *s, uint64_t data)
+{
+    switch (data & UINT32_MAX) {
+    case LS_ABOUT_SIGNAL:
+        read_signals(s);
+        break;
+    case LS_ABOUT_CHILD:
+        ls_children_event(s, (uint32_t)(data >> 32));
+        break;
+    case LS_ABOUT_WAKE:
+        was_woken(s);
+        break;
+    case LS_ABOUT_TIMER:
+        timer_went_off(s);
+        break;
+    default:
+        s->mode->event(s, data);
     }
+}
+
+/* Signals come only while it waits, and what they ask for is seen before: none can slip in between a
+ * look at s->stop and the wait. False: it has stopped. */
+static bool turn(struct luaserve *s, int most)
+{
+    const uint64_t waiting = s->held.mask | bit(SIGPIPE); /* which is ours, if it comes now */
+    struct epoll_event events[EVENTS];
+    int count = ls_sys_epoll_pwait(s->epoll, events, EVENTS, timeout_ms(s, most), &waiting);
+    for (int i = 0; i < count; i++)
+        handle(s, events[i].data.u64);
+    look_around(s);
+    return !drained(s, s->looked);
+}
+
+/* ---- in our hands, and out of them ---- */
+
+static void enter(struct luaserve *s)
+{
+    ls_process_hold_signals(&s->held);
+    ls_tracing_resume(s);
+}
+
+static void leave(struct luaserve *s)
+{
+    ls_tracing_pause(s);
+    ls_process_release_signals(&s->held);
+}
+
+/* It may go off too early: then it is set again. */
+static void set_timer(struct luaserve *s)
+{
+    uint64_t at = due(s);
+    if (at == 0 || (s->timer.at > 0 && s->timer.at <= at))
+        return;
+    const struct itimerspec when = { .it_value.tv_sec = (time_t)(at / 1000000),
+                                     .it_value.tv_nsec = (long)(at % 1000000 * 1000) };
+    if (ls_sys_timerfd_settime(s->timer.fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
+        s->timer.at = at;
 }
 
 /* ---- beginning and end ---- */
@@ -167,20 +237,33 @@ static int first_of_ours(const struct luaserve *s)
     return highest - lowest + 1 == (int)s->listeners.count ? lowest : highest + 1;
 }
 
-/* Everything that only the supervisor uses comes to lie above what workers share and the room that
- * is left there. */
-static int lay_out(struct luaserve *s, uint64_t mask)
+static int hang_bell(struct luaserve *s)
 {
-    int err = first_of_ours(s);
+    s->wake = ls_sys_eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return s->wake < 0 ? s->wake : ls_fds_raise(&s->wake, 3); /* nobody's standard input */
+}
+
+/* Everything that only the supervisor uses comes to lie above what workers share and the room that
+ * is left there. Where they tell it of their children (births.h) they have its bell. */
+static int lay_out(struct luaserve *s)
+{
+    const uint64_t mask = ls_supervisor_signals();
+    int err = s->own_signals ? 0 : hang_bell(s);
+    if (err >= 0)
+        err = first_of_ours(s);
     s->fds.shared_end =
         err + LS_FDS_ROOM + 2 * (int)s->now->mounts.count; /* a reload opens them anew */
     s->epoll = ls_sys_epoll_create1(EPOLL_CLOEXEC);
-    s->signals = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->own_signals)
+        s->signals = ls_sys_signalfd4(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     s->placeholder = ls_fds_placeholder();
+    s->timer.fd = ls_sys_timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     for (size_t i = 0; i < s->listeners.count && err >= 0; i++)
         err = ls_fds_raise(&s->listeners.all[i].fd, s->fds.shared_end);
-    int *own[] = { &s->epoll, &s->signals, &s->placeholder };
-    for (size_t i = 0; i < 3 && err >= 0; i++)
+    if (s->own_signals && err >= 0)
+        err = hang_bell(s);
+    int *own[] = { &s->epoll, &s->signals, &s->placeholder, &s->timer.fd, &s->wake };
+    for (size_t i = 0; i < (s->own_signals ? 5 : 4) && err >= 0; i++)
         err = ls_fds_raise(own[i], s->fds.shared_end);
     if (err >= 0)
         err = ls_fds_make_ring(&s->fds, s->placeholder);
@@ -189,10 +272,18 @@ static int lay_out(struct luaserve *s, uint64_t mask)
     return err;
 }
 
-static int watch_signals(struct luaserve *s)
+static int watch(struct luaserve *s, int fd, uint64_t about)
 {
-    struct epoll_event e = { .events = EPOLLIN, .data.u64 = LS_ABOUT_SIGNAL };
-    return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->signals, &e);
+    struct epoll_event e = { .events = EPOLLIN, .data.u64 = about };
+    return ls_sys_epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+static int watch_all(struct luaserve *s)
+{
+    int err = watch(s, s->wake, LS_ABOUT_WAKE);
+    if (err == 0)
+        err = watch(s, s->timer.fd, LS_ABOUT_TIMER);
+    return err < 0 || s->signals < 0 ? err : watch(s, s->signals, LS_ABOUT_SIGNAL);
 }
 
 static int map_shared(struct luaserve *s)
@@ -213,10 +304,12 @@ static int map_shared(struct luaserve *s)
     return 0;
 }
 
-static int prepare(struct luaserve *s, uint64_t mask)
+static int prepare(struct luaserve *s)
 {
     ls_process_raise_descriptors();
     int err = ls_fork_prepare(&s->fork);
+    if (!s->own_signals)
+        s->fork.exit_signal = 0;
     if (err == 0)
         err = map_shared(s);
     if (err == 0)
@@ -226,9 +319,11 @@ static int prepare(struct luaserve *s, uint64_t mask)
     if (err == 0)
         err = ls_generation_prepare(s->now);
     if (err == 0)
-        err = lay_out(s, mask);
+        err = lay_out(s);
     if (err == 0)
-        err = watch_signals(s);
+        err = watch_all(s);
+    if (err == 0)
+        err = ls_children_open(s);
     if (err < 0)
         return err;
     atomic_store(&s->shared->newest, 1);
@@ -255,36 +350,88 @@ void ls_supervisor_leave(struct luaserve *s)
         ls_sys_close(s->fds.filled[--s->fds.filled_count]);
     if (s->fds.ring > 0)
         ls_sys_close_range((unsigned)s->fds.ring, (unsigned)s->fds.ring + LS_FDS_RING - 1, 0);
-    int *own[] = { &s->epoll, &s->signals, &s->placeholder };
-    for (int i = 0; i < 3; i++) {
+    int *own[] = { &s->epoll, &s->signals, &s->placeholder, &s->wake, &s->timer.fd };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (*own[i] >= 0)
             ls_sys_close(*own[i]);
         *own[i] = -1;
     }
 }
 
-int ls_supervisor_run(struct luaserve *s)
+static void take_signals(struct luaserve *s)
 {
-    uint64_t mask = bit(SIGCHLD);
-    struct ls_signals before;
-    if (s->own_signals)
-        mask |= ls_supervisor_signals();
-    s->mode = ls_mode_of(&s->now->config);
-    s->max_clients = (uint32_t)s->now->config.processes.max_clients;
-    ls_process_take_signals(&before);
-    int err = prepare(s, mask);
-    if (err == 0)
-        loop(s, before.mask | mask);
+    if (!s->own_signals)
+        return;
+    ls_process_take_signals(&s->before);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &s->before.mask, NULL); /* those of ours stay blocked */
+}
+
+static void finish(struct luaserve *s)
+{
+    s->life = LS_HAS_RUN;
     ls_reload_drop(s);
     ls_listeners_close(&s->listeners, NULL);
     s->listening = false;
     s->mode->close(s);
+    ls_children_close(s);
     ls_supervisor_leave(s);
     ls_generation_share(s->now, NULL, 0);
     if (s->shared)
         ls_warden_close(s);
     ls_tracing_close(s);
     ls_shared_unmap(&s->shared);
-    ls_process_restore_signals(&before);
+    if (s->own_signals)
+        ls_process_restore_signals(&s->before);
+}
+
+int ls_supervisor_start(struct luaserve *s)
+{
+    s->thread = pthread_self();
+    s->mode = ls_mode_of(&s->now->config);
+    s->max_clients = (uint32_t)s->now->config.processes.max_clients;
+    take_signals(s);
+    enter(s);
+    int err = prepare(s);
+    s->life = LS_RUNS;
+    if (err < 0)
+        finish(s);
+    else
+        look_around(s);
+    leave(s);
+    if (err == 0)
+        set_timer(s);
     return err;
+}
+
+static bool go_on(struct luaserve *s, int most)
+{
+    bool runs = !drained(s, s->looked) && turn(s, most);
+    if (!runs)
+        finish(s);
+    return runs;
+}
+
+bool ls_supervisor_step(struct luaserve *s, int most_ms)
+{
+    enter(s);
+    bool runs = go_on(s, most_ms);
+    leave(s);
+    if (runs)
+        set_timer(s);
+    return runs;
+}
+
+void ls_supervisor_run(struct luaserve *s)
+{
+    enter(s);
+    while (go_on(s, -1))
+        ;
+    leave(s);
+}
+
+void ls_supervisor_wake(const struct luaserve *s)
+{
+    const uint64_t one = 1;
+    if (s->wake >= 0 && s->pid == ls_sys_getpid())
+        ls_sys_write(s->wake, &one, sizeof one);
 }

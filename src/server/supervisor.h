@@ -4,8 +4,16 @@
 
 #include "server/server.h"
 
-/* Serves until s->stop is set and the last worker is gone. 0, or -errno when it cannot begin. */
-int ls_supervisor_run(struct luaserve *s);
+/* Begins to serve. 0; or -errno, and all is as before. */
+int ls_supervisor_start(struct luaserve *s);
+
+/* Waits for at most so many ms (-1: as long as it takes) until there is something to do, and does it. False:
+ * s->stop was set, and the last worker is gone. */
+bool ls_supervisor_step(struct luaserve *s, int most_ms);
+void ls_supervisor_run(struct luaserve *s); /* the same, until it is */
+
+/* Something was asked of it, which it is to look at. Async-signal-safe. */
+void ls_supervisor_wake(const struct luaserve *s);
 
 /* Closes what is the supervisor's own: at its end, or in a child that is none. */
 void ls_supervisor_leave(struct luaserve *s);

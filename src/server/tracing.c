@@ -57,6 +57,18 @@ void ls_tracing_close(struct luaserve *s)
     *t = (struct ls_tracing) { .all = NULL };
 }
 
+void ls_tracing_resume(struct luaserve *s)
+{
+    if (s->tracing.all)
+        ls_recorder_resume(&s->tracing.recorder);
+}
+
+void ls_tracing_pause(struct luaserve *s)
+{
+    if (s->tracing.all)
+        ls_recorder_end(&s->tracing.recorder);
+}
+
 static uint32_t take(struct ls_tracing *t)
 {
     if (t->waiting <= KEPT && t->touched < t->all->count)

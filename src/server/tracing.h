@@ -20,6 +20,11 @@ struct ls_tracing {
 int ls_tracing_open(struct luaserve *s);
 void ls_tracing_close(struct luaserve *s);
 
+/* The process is in our hands, or in others' again, who may have other servers: what those ask is not
+ * recorded. Open: it is in ours. */
+void ls_tracing_resume(struct luaserve *s);
+void ls_tracing_pause(struct luaserve *s);
+
 /* The worker that is forked next, for that client, records; its first calls are the supervisor's for it. */
 void ls_tracing_bequeath(struct luaserve *s, uint32_t client);
 /* It was forked, or could not be: the next child records nothing. */

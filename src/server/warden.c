@@ -7,6 +7,7 @@
 #include "os/own.h"
 #include "os/sys.h"
 #include "server/accounting.h"
+#include "server/children.h"
 #include "server/death.h"
 #include "server/side.h"
 
@@ -41,21 +42,37 @@ void ls_warden_close(struct luaserve *s)
 
 /* With its process group. The number stands in memory that workers can write to: whoever is not our child is
  * left alone. False: it has ended already. */
-static bool kill_side(int pid)
+static bool kill_kind(int pid, int kind)
 {
     siginfo_t info = { .si_signo = 0 };
-    if (ls_sys_waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, NULL) < 0 || info.si_pid > 0)
+    if (ls_sys_waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT | kind, NULL) < 0 ||
+        info.si_pid > 0)
         return false;
     if (ls_sys_kill(-pid, SIGKILL) == -ESRCH)
         ls_sys_kill(pid, SIGKILL);
     return true;
 }
 
+static bool kill_side(int pid)
+{
+    return kill_kind(pid, 0);
+}
+
+static bool kill_quiet_side(int pid) /* and no child of the host's */
+{
+    return kill_kind(pid, (int)__WCLONE);
+}
+
+static bool (*killer(const struct luaserve *s))(int pid)
+{
+    return s->fork.exit_signal ? kill_side : kill_quiet_side;
+}
+
 static void end(struct luaserve *s, uint32_t place, int pid, const char *why, enum ls_cause cause)
 {
     s->warden.all[place].cause = cause;
     s->warden.all[place].why = why;
-    kill_side(pid);
+    killer(s)(pid);
 }
 
 /* ---- budgets ---- */
@@ -135,7 +152,8 @@ bool ls_warden_ended(struct luaserve *s, int pid, const struct ls_death *death)
 
 void ls_warden_orphan(struct luaserve *s, uint32_t owner)
 {
-    ls_sides_orphan(sides(s), owner, kill_side);
+    ls_births_take(&s->shared->births, owner, ls_children_adopt, s);
+    ls_sides_orphan(sides(s), owner, killer(s));
 }
 
 void ls_warden_ring(struct luaserve *s)

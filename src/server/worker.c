@@ -184,7 +184,7 @@ static void become_worker(struct luaserve *s, struct ls_worker *w, struct ls_slo
     slot->pid = *s->fork.tid; /* the supervisor may come to that later */
     atomic_store(&slot->detached, 1);
     ls_sys_futex((uint32_t *)&slot->detached, FUTEX_WAKE, 1, NULL, NULL, 0);
-    ls_confine(s->now, w->self.supervisor, (uint64_t)w->fd + s->now->config.limits.descriptors);
+    ls_confine(s, (uint64_t)w->fd + s->now->config.limits.descriptors);
     ls_self_join(&w->self, s, slot, quit, w);
     ls_crash_watch(w->crash_stack);
     ls_confine_finish(s->now, slot);

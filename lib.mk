@@ -1,0 +1,59 @@
+# The library for programs around a server: docs/embed.md.
+#
+# Both forms leave lua_* to the program's liblua5.4, and show luaserve_* alone. The static one holds jansson
+# and nettle; the shared one nettle (Debian's static jansson is not made for shared objects).
+
+ABI        := 0
+LIB        := $(BUILD)/lib
+prefix     ?= /usr/local
+libdir     ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+comma      := ,
+MAP        := src/luaserve.map
+
+.PHONY: lib install-lib uninstall-lib
+
+install: install-lib
+uninstall: uninstall-lib
+
+lib: $(LIB)/libluaserve.a $(LIB)/libluaserve.so.$(ABI) ## the library for C programs, static and shared
+
+# One object, in which all but the public names is local.
+$(LIB)/libluaserve.a: $(OBJ)
+	@mkdir -p $(@D) && rm -f $@
+	$(call SAY,AR,$@)ld -r -o $(@D)/luaserve.o $(OBJ) $$($(CC) -print-file-name=libjansson.a) \
+	    $$($(CC) -print-file-name=libnettle.a) && \
+	    objcopy --wildcard --keep-global-symbol='luaserve_*' $(@D)/luaserve.o && \
+	    ar rcs $@ $(@D)/luaserve.o && rm $(@D)/luaserve.o
+
+$(LIB)/libluaserve.so.$(ABI): $(OBJ) $(MAP)
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(MAP) \
+	    $(filter-out -Wl$(comma)-E,$(LDFLAGS)) -o $@ $(OBJ) -l:libnettle.a -ljansson -lm
+
+define PC
+prefix=$(prefix)
+libdir=$(libdir)
+includedir=$(includedir)
+
+Name: luaserve
+Description: A web server that gives every client a process of its own
+Version: $(VERSION)
+Requires: lua5.4
+Libs: -L$${libdir} -lluaserve
+Libs.private: -lm
+Cflags: -I$${includedir}
+endef
+export PC
+
+install-lib: lib ## header, libraries and luaserve.pc below DESTDIR and prefix (/usr/local)
+	umask 022 && install -d "$(DESTDIR)$(includedir)" "$(DESTDIR)$(libdir)/pkgconfig" && \
+	    install -m 644 src/luaserve.h "$(DESTDIR)$(includedir)" && \
+	    install -m 644 $(LIB)/libluaserve.a $(LIB)/libluaserve.so.$(ABI) "$(DESTDIR)$(libdir)" && \
+	    ln -sf libluaserve.so.$(ABI) "$(DESTDIR)$(libdir)/libluaserve.so" && \
+	    echo "$$PC" > "$(DESTDIR)$(libdir)/pkgconfig/luaserve.pc"
+
+uninstall-lib:
+	rm -f "$(DESTDIR)$(includedir)/luaserve.h" "$(DESTDIR)$(libdir)/libluaserve.a" \
+	    "$(DESTDIR)$(libdir)/libluaserve.so" "$(DESTDIR)$(libdir)/libluaserve.so.$(ABI)" \
+	    "$(DESTDIR)$(libdir)/pkgconfig/luaserve.pc"
