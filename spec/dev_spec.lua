@@ -110,6 +110,19 @@ app:get("/stream", function(req, res) res:write "x" error "late" end)
     assert.falsy(server:get("/raise").body:find("Syscalls", 1, true))
   end)
 
+  it("shows what is known of a process that died", function()
+    local other = spec.start { config = { dev = true, trace = true }, scripts = { ["app.lua"] =
+      "require('luaserve'):get('/<die>', function() package.loadlib('libc.so.6', 'abort')() end)" } }
+    local response = other:get("/%3Cdie%3E", { headers = { Cookie = "secret=1", ["X-Mine"] = "<mine>" } })
+    assert.are.equal(500, response.status)
+    for _, text in ipairs { "killed by signal 6 (Aborted)", "GET /%3Cdie%3E HTTP/1.1", "X-Mine: &lt;mine&gt;",
+      "Cookie: (not shown)", "read(", " s of CPU as user", "Incident " .. response.headers["x-request-id"] } do
+      assert.truthy(response.body:find(text, 1, true), text .. " in " .. response.body)
+    end
+    assert.falsy(response.body:find("secret", 1, true))
+    other:stop()
+  end)
+
   it("shows the template's own lines", function()
     local body = server:get("/view").body
     assert.truthy(body:find("<h1>views/bad.html:3: ", 1, true), body)

@@ -62,7 +62,7 @@ static void end_handler(struct luaserve *s, uint32_t client, uint64_t word)
     c->cause = ls_accounting_overrun(s, ls_clients_slot(&s->clients, client));
     c->phase = ls_slot_phase(word);
     if (!has_begun(s, client))
-        ls_incident_answer(s, client, 503);
+        ls_incident_answer(s, client, 503, NULL);
     kill_worker(s, client);
 }
 
@@ -89,7 +89,7 @@ static void time_out_request(struct luaserve *s, uint32_t client, uint64_t now)
         wake(s, client, SHUT_RDWR, now);
         return;
     }
-    ls_incident_answer(s, client, 408);
+    ls_incident_answer(s, client, 408, NULL);
     wake(s, client, SHUT_RD, now);
 }
 
@@ -291,7 +291,7 @@ void ls_budgets_end(struct luaserve *s, uint32_t client, const char *why)
         c->phase = phase;
         c->cut |= t.answered;
         if (!t.answered)
-            ls_incident_answer(s, client, 503);
+            ls_incident_answer(s, client, 503, NULL);
     }
     if (c->pid > 0 && c->cause == 0)
         c->cause = LS_CAUSE_STOP;

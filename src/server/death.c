@@ -104,6 +104,17 @@ void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *de
     ls_buffer_free(&more);
 }
 
+void ls_death_report(struct luaserve *s, uint32_t client, const struct ls_death *death,
+                     struct ls_buffer *text)
+{
+    const struct ls_client *c = &s->clients.all[client];
+    const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
+    append_end(text, slot, c->pid, "worker", c->why, death->status);
+    if (text->len > 0)
+        text->at[text->len - 1] = '\n'; /* was its NUL */
+    append_more(text, s, slot, death, c->ring);
+}
+
 /* The request whose handler ran, if one did. */
 static void append_request(struct ls_buffer *out, const struct luaserve *s,
                            const struct ls_slot *slot)

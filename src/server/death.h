@@ -17,6 +17,10 @@ struct ls_death {
 void ls_death_log(struct luaserve *s, uint32_t client, const struct ls_death *death,
                   const char *told);
 
+/* What of that is for people, with a NUL at its end. Check text->failed. */
+void ls_death_report(struct luaserve *s, uint32_t client, const struct ls_death *death,
+                     struct ls_buffer *text);
+
 /* The same for a side process, whose slot that is. `why` it was ended; NULL: not by us. */
 void ls_death_log_side(struct luaserve *s, const struct ls_slot *slot, int pid, const char *why,
                        const struct ls_death *death);

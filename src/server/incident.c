@@ -66,7 +66,7 @@ void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17])
     ls_request_id(s->now->site.nonce, slot->client, seq + between, id);
 }
 
-void ls_incident_answer(struct luaserve *s, uint32_t client, int status)
+void ls_incident_answer(struct luaserve *s, uint32_t client, int status, const char *detail)
 {
     struct ls_client *c = &s->clients.all[client];
     const struct ls_slot *slot = ls_clients_slot(&s->clients, client);
@@ -75,7 +75,8 @@ void ls_incident_answer(struct luaserve *s, uint32_t client, int status)
     ls_incident_id(s, client, id);
     ls_traffic_look(s, client, &t);
     c->sent_before = t.sent;
-    int64_t body = ls_notice_send(c->fd, status, id, strcmp(slot->method, "HEAD") == 0);
+    int64_t body = ls_notice_send(
+        c->fd, &(struct ls_notice) { status, id, detail, strcmp(slot->method, "HEAD") == 0 });
     c->answered = true;
     if (body >= 0)
         ls_accounting_told(s, client, id, status, (uint64_t)body);

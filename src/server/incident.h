@@ -20,7 +20,7 @@ void ls_traffic_look(const struct luaserve *s, uint32_t client, struct ls_traffi
 void ls_incident_id(const struct luaserve *s, uint32_t client, char id[17]);
 
 /* Sends a complete answer with `status` (400–599) and Connection: close, as far as the socket
- * takes it at once, and marks the client answered. */
-void ls_incident_answer(struct luaserve *s, uint32_t client, int status);
+ * takes it at once, and marks the client answered. `detail`: what the page says beside it; NULL. */
+void ls_incident_answer(struct luaserve *s, uint32_t client, int status, const char *detail);
 
 #endif

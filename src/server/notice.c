@@ -8,24 +8,24 @@
 #include "http/date.h"
 #include "os/sys.h"
 
-void ls_notice_build(struct ls_buffer *out, int status, const char *id, bool head_only)
+void ls_notice_build(struct ls_buffer *out, const struct ls_notice *n)
 {
     struct ls_response response = { .fields = { 0 } };
     struct ls_buffer page = { 0 };
     char date[LS_DATE_LEN];
     ls_date_format(ls_clock_wall(), date);
-    ls_response_page(status, (struct ls_slice) { id, 16 }, NULL, &page);
+    ls_response_page(n->status, (struct ls_slice) { n->id, 16 }, n->detail, &page);
     ls_response_field(&response, LS_SLICE("Content-Type"), LS_SLICE("text/html; charset=utf-8"));
-    if (status == 503)
+    if (n->status == 503)
         ls_response_field(&response, LS_SLICE("Retry-After"), LS_SLICE("1"));
-    struct ls_framing f = { .status = status,
+    struct ls_framing f = { .status = n->status,
                             .has_length = true,
                             .length = page.len,
                             .close = true,
                             .date = { date, sizeof date },
-                            .id = { id, 16 } };
+                            .id = { n->id, 16 } };
     ls_response_head(&response, &f, out);
-    if (!head_only)
+    if (!n->head_only)
         ls_buffer_append(out, page.at, page.len);
     out->failed |= page.failed;
     ls_buffer_free(&page);
@@ -41,11 +41,11 @@ size_t ls_notice_head(const struct ls_buffer *out)
     return out->len;
 }
 
-int64_t ls_notice_send(int fd, int status, const char *id, bool head_only)
+int64_t ls_notice_send(int fd, const struct ls_notice *n)
 {
     struct ls_buffer out = { 0 };
     long sent = -ENOMEM;
-    ls_notice_build(&out, status, id, head_only);
+    ls_notice_build(&out, n);
     if (!out.failed)
         sent = ls_sys_sendto(fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
     if (sent >= 0)

@@ -247,8 +247,8 @@ static int prepare(struct ls_poolworker *w)
 {
     struct luaserve *s = w->server;
     w->crash_stack = ls_crash_stack_new();
-    ls_notice_build(&w->last_words[0], 500, NO_ID, false);
-    ls_notice_build(&w->last_words[1], 503, NO_ID, false);
+    ls_notice_build(&w->last_words[0], &(struct ls_notice) { .status = 500, .id = NO_ID });
+    ls_notice_build(&w->last_words[1], &(struct ls_notice) { .status = 503, .id = NO_ID });
     if (!w->crash_stack || w->last_words[0].failed || w->last_words[1].failed)
         return -ENOMEM;
     ls_self_join(&w->self, s, w->self.slot, NULL, NULL);

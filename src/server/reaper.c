@@ -81,6 +81,17 @@ void ls_reaper_close_overdue(struct luaserve *s, uint64_t now)
     }
 }
 
+/* Who develops sees in the page what the log says. */
+static void answer_death(struct luaserve *s, uint32_t client, const struct ls_death *death)
+{
+    struct ls_buffer report = { 0 };
+    ls_death_log(s, client, death, "answered 500");
+    if (s->now->config.dev)
+        ls_death_report(s, client, death, &report);
+    ls_incident_answer(s, client, 500, report.failed ? NULL : report.at);
+    ls_buffer_free(&report);
+}
+
 /* A worker that ended in the middle of something: what its client still has to be told. */
 static void after_death(struct luaserve *s, uint32_t client, enum ls_phase phase,
                         const struct ls_death *death)
@@ -92,8 +103,7 @@ static void after_death(struct luaserve *s, uint32_t client, enum ls_phase phase
         ls_death_log(s, client, death, "connection cut");
         c->cut = true;
     } else if (t.asked || phase == LS_PHASE_START) { /* then the request may still be coming */
-        ls_death_log(s, client, death, "answered 500");
-        ls_incident_answer(s, client, 500);
+        answer_death(s, client, death);
     } else {
         ls_death_log(s, client, death, "no request in flight");
     }

@@ -33,7 +33,7 @@ void ls_strangers_turn_away(struct ls_strangers *s, int fd, const char *id,
 {
     uint64_t now = ls_clock_us();
     char request[4096];
-    ls_notice_send(fd, 503, id, false);
+    ls_notice_send(fd, &(struct ls_notice) { .status = 503, .id = id });
     ls_sys_shutdown(fd, SHUT_WR);
     ls_sys_recvfrom(fd, request, sizeof request, MSG_DONTWAIT, NULL, NULL); /* or a reset follows */
     if (s->count == LS_STRANGERS)
