@@ -9,10 +9,9 @@ local ESCAPED = { ["\r"] = "\\r", ["\n"] = "\\n", ["\t"] = "\\t", ["\0"] = "\\0"
 
 local function unescape(text)
   text = text:gsub("\\{(%d+) (.-)}", function(times, part) return part:rep(tonumber(times)) end)
-  return (text:gsub("\\(x?)(%x?%x?)(.?)", function(x, hex, other)
-    if x == "x" then return string.char(tonumber(hex, 16)) .. other end
-    local letter = (hex .. other):sub(1, 1)
-    return UNESCAPED[letter] .. (hex .. other):sub(2)
+  return (text:gsub("\\(.)(%x?%x?)", function(letter, hex)
+    if letter == "x" then return string.char(tonumber(hex, 16)) end
+    return UNESCAPED[letter] .. hex
   end))
 end
 
