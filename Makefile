@@ -6,7 +6,6 @@ endif
 NASM    ?= nasm
 BUILD   ?= build/release
 BIN     ?= luaserve
-PORT    ?= 3000
 CASES   ?=
 SECONDS ?= 600
 TARGETS ?=
@@ -90,7 +89,7 @@ run dev:
 	@./spec/deps.sh build
 	@$(MAKE) --no-print-directory all
 	@./spec/deps.sh docs && $(MAKE) --no-print-directory pages || echo "without the guide at /docs/"
-	./$(BIN) config.lua $(DEV)
+	./$(BIN) config.lua $(DEV) $(if $(PORT),--port $(PORT))
 
 test: ## install what is missing, build, run every test
 	@./spec/deps.sh build test

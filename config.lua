@@ -82,8 +82,11 @@ return {
   -- trusted_proxies = { "127.0.0.1", "10.0.0.0/8" },
 
   -- What the server says of itself: a live page of its clients at `status` (/clients beneath it is
-  -- JSON), counters for Prometheus at `metrics`; false: none. They answer this machine alone, and the
-  -- addresses and networks that observers lists ("10.0.0.0/8"), and nobody who comes through a proxy.
+  -- JSON), counters for Prometheus at `metrics`; false: none. They answer loopback and Unix sockets alone,
+  -- and the addresses and networks that observers lists ("10.0.0.0/8"), and nobody who comes through a
+  -- proxy that says so, or that trusted_proxies names.
+  -- DANGER: what a proxy on this machine passes on without a field of its own looks like a request from
+  -- this machine.
   status = "/status",
   metrics = "/metrics",
   -- observers = {},

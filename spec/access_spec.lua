@@ -303,3 +303,29 @@ describe("the file of the access log", function()
     server:stop()
   end)
 end)
+
+describe("an access log that nobody reads", function()
+  it("holds up neither clients nor the server", function()
+    local pipe = io.popen "mktemp -d -t luaserve-access-XXXXXX"
+    local folder = pipe:read "l"
+    pipe:close()
+    os.execute("mkfifo " .. folder .. "/fifo")
+    local code, _, err = spec.run { config = { log = { access = "json", access_file = folder .. "/fifo" } } }
+    assert.equal(78, code)
+    assert.truthy(err:find("log.access_file: cannot open " .. folder .. "/fifo: No such device", 1, true), err)
+    local idle = io.popen("echo $$; exec 9<>" .. folder .. "/fifo; echo open; exec sleep 100")
+    local pid = idle:read "l"
+    assert.equal("open", idle:read "l")
+    local server = spec.start { config = { log = { access = "json", access_file = folder .. "/fifo" } },
+      scripts = scripts }
+    local client = server:client()
+    for _ = 1, 1000 do assert.equal(200, client:request({ path = "/hello/" .. ("x"):rep(100) }).status) end
+    assert.equal(500, server:get("/segv").status)
+    assert.equal(200, server:get("/hello/you").status)
+    client:close()
+    assert.equal(0, server:stop())
+    os.execute("kill " .. pid)
+    idle:close()
+    os.execute("rm -rf " .. folder)
+  end)
+end)

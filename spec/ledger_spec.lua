@@ -142,13 +142,20 @@ describe("the syscall ledger", function()
   it("is not shown to who comes through a proxy, or for another host", function()
     local id = id_of(server:get "/hello")
     for _, headers in ipairs { { Via = "1.1 x" }, { ["X-Forwarded-For"] = "127.0.0.1" },
-      { Forwarded = "for=127.0.0.1" }, { Host = "evil.example" }, { Host = "127.0.0.1.evil.example:80" } } do
+      { Forwarded = "for=127.0.0.1" }, { ["X-Forwarded-Proto"] = "https" }, { Host = "evil.example" }, { Host = "127.0.0.1.evil.example:80" } } do
       local response = server:request { path = "/status/trace/" .. id, headers = headers }
       assert.equal(403, response.status)
       assert.is_nil(response.body:find "read%(")
     end
+    assert.truthy(server:raw("GET /status/trace/" .. id .. " HTTP/1.0\r\nHost: localhost\r\n\r\n"):find "^HTTP/1.1 403 ")
     assert.equal(200, server:request({ path = "/status/trace/" .. id, headers = { Host = "localhost" } }).status)
     assert.equal(200, server:request({ path = "/status/trace/" .. id, headers = { Host = "[::1]:3000" } }).status)
+  end)
+
+  it("is not shown to who comes from a proxy that is trusted", function()
+    local other = start { trusted_proxies = { "127.0.0.1" } }
+    assert.equal(403, other:get("/status/trace/" .. id_of(other:get "/hello")).status)
+    other:stop()
   end)
 
   it("bytes that are no text come out escaped", function()

@@ -230,7 +230,7 @@ end)
 -- Reads events of a stream: the next one's data, as a value; nil at the end.
 local function open_events(server)
   local client = server:client { timeout = 10 }
-  client:send "GET /status/events HTTP/1.0\r\n\r\n"
+  client:send "GET /status/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
   return function()
     local line, why
     repeat

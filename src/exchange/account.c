@@ -198,7 +198,9 @@ void ls_account_close(struct ls_account *a, const struct ls_books *books, uint64
             finish(a, books, sent, ls_clock_us());
         else
             a->logged = a->made; /* nothing is out of it, nor of those behind it */
-    a->made = a->counted = a->logged = a->writing = 0;
+    a->made = 0; /* first: nothing is left to be counted, whatever the others still say */
+    in_order();
+    a->counted = a->logged = a->writing = 0;
     a->used = 0;
     atomic_store_explicit(&a->going, 0, memory_order_relaxed);
 }

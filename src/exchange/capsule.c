@@ -1,15 +1,17 @@
 #include "exchange/capsule.h"
 
-/* Its name stays in the log, its value does not. */
+/* A field that, by its name, lets somebody in (Authorization, Cookie, X-Api-Key …): the name stays in the log, the
+ * value does not. */
 static bool is_secret(struct ls_slice line)
 {
-    static const struct ls_slice names[] = { LS_SLICE("Authorization"),
-                                             LS_SLICE("Proxy-Authorization"), LS_SLICE("Cookie"),
-                                             LS_SLICE("Set-Cookie") };
-    struct ls_slice name = { line.at, ls_slice_find(line, 0, ':') };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ls_slice_equal_nocase(name, names[i]))
-            return true;
+    static const struct ls_slice marks[] = { LS_SLICE("auth"),   LS_SLICE("cookie"),
+                                             LS_SLICE("token"),  LS_SLICE("key"),
+                                             LS_SLICE("secret"), LS_SLICE("passw") };
+    size_t len = ls_slice_find(line, 0, ':');
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        for (size_t at = 0; at + marks[i].len <= len; at++)
+            if (ls_slice_equal_nocase((struct ls_slice) { line.at + at, marks[i].len }, marks[i]))
+                return true;
     return false;
 }
 

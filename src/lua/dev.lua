@@ -37,7 +37,7 @@ end
 -- Each place that the text names, the first three of them.
 local function excerpts(text)
   local seen, parts = {}, {}
-  for name, line in text:gmatch "([%w_%-./]+%.%w+):(%d+)" do
+  for name, line in text:gmatch "%f[%w_%-./]([%w_%-./]+%.%w+):(%d+)" do
     local place = name .. ":" .. line
     if not seen[place] and #parts < 3 then
       local part = excerpt(name, tonumber(line))

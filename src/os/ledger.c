@@ -59,6 +59,8 @@ bool ls_ledgers_read(const struct ls_ledgers *all, uint32_t ring, uint64_t index
     uint64_t to = atomic_load_explicit(&there->to, memory_order_acquire);
     memcpy(entry, there, sizeof *entry);
     atomic_store_explicit(&entry->to, to, memory_order_relaxed);
+    if (to == 0)
+        entry->result = -1; /* what it points to is not known yet */
     atomic_thread_fence(memory_order_acquire);
     return index >= ls_ledgers_oldest(all, ring) && index < ls_ledgers_end(all, ring);
 }
@@ -204,6 +206,7 @@ static void copy_from(const struct ls_recorder *r, uint64_t from, uint32_t to, u
 {
     uint64_t end = ls_ledgers_end(r->all, (uint32_t)r->ring), at = 0;
     struct ls_ledger_entry *ring = ls_ledgers_ring(r->all, to);
+    ls_ledgers_clear(r->all, to); /* nobody takes what comes for what was there */
     for (; from < end && at < r->all->size; from++, at++) {
         ls_ledgers_read(r->all, (uint32_t)r->ring, from, &ring[at]);
         ring[at].about = about;

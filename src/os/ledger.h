@@ -46,6 +46,13 @@ void ls_ledgers_clear(struct ls_ledgers *all, uint32_t ring); /* nobody writes t
 /* Copies the entry `index` (0, 1, … as they were written). False: it is no longer there, or not yet. */
 bool ls_ledgers_read(const struct ls_ledgers *all, uint32_t ring, uint64_t index,
                      struct ls_ledger_entry *entry);
+/* What the entry seems to be about: cheaper than to copy it. */
+static inline uint64_t ls_ledgers_about(const struct ls_ledgers *all, uint32_t ring, uint64_t index)
+{
+    const volatile struct ls_ledger_entry *entries = ls_ledgers_ring(all, ring);
+    return entries[index & (all->size - 1)].about;
+}
+
 /* The oldest entry that can be read, and one more than the newest. */
 uint64_t ls_ledgers_oldest(const struct ls_ledgers *all, uint32_t ring);
 uint64_t ls_ledgers_end(const struct ls_ledgers *all, uint32_t ring);

@@ -345,7 +345,8 @@ static void each(const struct ls_ledgers *all, uint32_t ring, uint64_t about, us
     struct ls_ledger_entry e;
     uint64_t end = ls_ledgers_end(all, ring);
     for (uint64_t i = ls_ledgers_oldest(all, ring); i < end; i++)
-        if (ls_ledgers_read(all, ring, i, &e) && (about == 0 || e.about == about))
+        if (ls_ledgers_about(all, ring, i) == about && ls_ledgers_read(all, ring, i, &e) &&
+            e.about == about)
             use(ctx, &e);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include "os/folder.h"
 #include "os/sys.h"
 
@@ -57,6 +58,23 @@ int ls_fork_sibling(const struct ls_fork *f, int *pidfd)
 int ls_fork_sibling_noted(const struct ls_fork *f, int *pid)
 {
     return fork_with(f, CLONE_PARENT | CLONE_PARENT_SETTID, pid);
+}
+
+void ls_process_flush(void)
+{
+    FILE *const files[] = { stdout, stderr };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (ftrylockfile(files[i]) == 0) {
+            fflush_unlocked(files[i]);
+            funlockfile(files[i]);
+        }
+}
+
+void ls_process_poke(int pid, int eventfd)
+{
+    const uint64_t one = 1;
+    if (ls_sys_raw(SYS_getpid, (const long[6]) { 0 }) == pid)
+        ls_sys_raw(SYS_write, (const long[6]) { eventfd, (long)&one, sizeof one });
 }
 
 void ls_process_exit(int status)

@@ -88,7 +88,7 @@ int ls_children_fork(struct luaserve *s, unsigned long flags)
         return ls_fork(&s->fork, flags);
     if (s->children.count == s->children.cap && s->children.free == s->children.cap)
         return -EAGAIN;
-    fflush(NULL);
+    ls_process_flush();
     int pid = ls_fork_watched(&s->fork, flags, &pidfd);
     if (pid <= 0)
         return pid;

@@ -11,6 +11,7 @@
 #include "exchange/gzip.h"
 #include "lua/handler.h"
 #include "os/folder.h"
+#include "os/process.h"
 #include "os/sys.h"
 #include "os/whole.h"
 #include "server/error.h"
@@ -357,6 +358,6 @@ int ls_generation_prepare(struct ls_generation *g)
     if (err == 0)
         ls_lua_warm(g->lua, &g->worker.engine);
     gather_memory();
-    fflush(NULL); /* what scripts have printed; the supervisor itself writes nothing that way */
+    ls_process_flush(); /* what scripts have printed; the supervisor itself writes nothing that way */
     return err;
 }

@@ -2,19 +2,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "os/sys.h"
 #include "server/error.h"
 
-enum { LAST = 256 << 10 }; /* bytes: what is written until a process that died is reaped */
+enum {
+    LAST = 256 << 10,    /* bytes: what is written until a process that died is reaped */
+    PATIENCE = 100000000 /* ns */
+};
 
+/* Without waiting: a pipe that nobody reads is ENXIO. */
 static int open_file(const char *path)
 {
-    struct ls_open_how how = { .flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, .mode = 0640 };
+    struct ls_open_how how = {
+        .flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, .mode = 0640
+    };
     return ls_sys_openat2(AT_FDCWD, path, &how, sizeof how);
 }
 
@@ -28,21 +36,47 @@ static void reopen(struct ls_log_file *file)
         return;
     ls_sys_dup3(fd, file->fd, O_CLOEXEC);
     ls_sys_close(fd);
+    file->known = false;
 }
 
-/* An interrupt may come while a pipe is full. Nobody is left to tell when it fails otherwise. */
+/* A pipe or terminal that nobody reads holds nobody up: what it does not take within PATIENCE is lost, and what
+ * follows at once, until it takes something again. A line is no longer than PIPE_BUF: where there is room at
+ * all, there is for all of it. */
+static bool takes(struct ls_log_file *file)
+{
+    const struct timespec patience = { .tv_nsec = file->stuck ? 0 : PATIENCE };
+    struct pollfd room = { .fd = file->fd, .events = POLLOUT };
+    int ready;
+    do
+        ready = ls_sys_ppoll(&room, 1, &patience, NULL);
+    while (ready == -EINTR);
+    file->stuck = ready == 0;
+    return ready != 0;
+}
+
+static bool is_regular(int fd)
+{
+    struct stat status;
+    return ls_sys_fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* Nobody is left to tell when it fails. */
 void ls_log_file_write(void *ctx, const char *line, size_t len)
 {
     struct ls_log_file *file = ctx;
     if (file->now && atomic_load(file->now) != file->age)
         reopen(file);
-    while (ls_sys_write(file->fd, line, len) == -EINTR)
-        ;
+    if (!file->known)
+        file->regular = is_regular(file->fd);
+    file->known = true;
+    if (file->regular || takes(file))
+        while (ls_sys_write(file->fd, line, len) == -EINTR)
+            ;
 }
 
 static int open_again(const struct ls_log_file *file)
 {
-    struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK };
+    struct ls_open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
     return ls_sys_openat2(AT_FDCWD, path, &how, sizeof how);

@@ -27,7 +27,7 @@ struct luaserve *luaserve_new(struct luaserve_error *error)
         return NULL;
     }
     s->pid = ls_sys_getpid();
-    s->epoll = s->signals = s->placeholder = s->wake = s->timer.fd = -1;
+    s->epoll = s->signals = s->placeholder = s->wake = s->timer.fd = s->pool.bell = -1;
     return s;
 }
 
@@ -227,7 +227,8 @@ void luaserve_handle_signals(struct luaserve *s)
 
 void luaserve_stop(struct luaserve *s)
 {
-    s->stop = s->stop ? 2 : 1;
+    if (atomic_fetch_add(&s->stop, 1) > 1)
+        atomic_store(&s->stop, 2);
     ls_supervisor_wake(s);
 }
 
@@ -315,6 +316,8 @@ static void end(struct luaserve *s)
     }
     ls_listeners_close(&s->listeners, NULL);
     ls_service_end(&s->service);
+    if (s->wake >= 0) /* no sooner: other threads may be about to write to it */
+        ls_sys_close(s->wake);
 }
 
 void luaserve_free(struct luaserve **server)

@@ -96,6 +96,8 @@ static void end_worker(struct ls_pool_place *place, const char *why, enum ls_cau
 static void run_worker(struct luaserve *s, uint32_t place)
 {
     ls_supervisor_leave(s);
+    ls_sys_close(s->wake);
+    s->wake = -1;
     ls_fds_note(&s->fds);
     ls_poolworker_main(s, place);
 }
@@ -227,10 +229,10 @@ static void ended(struct luaserve *s, int pid, const struct ls_death *death)
     }
     if (!well && is_current(s, p))
         delay_next(s, atomic_load(&s->shared->slots[index].word) == 0);
-    s->shared->slots[index].pid = 0;
     ls_roster_desert(&s->shared->roster, (uint32_t)index + 1);
     ls_commons_recover(&s->shared->commons, (uint32_t)index + 1);
     ls_accounting_close_pool(s, (uint32_t)index);
+    s->shared->slots[index].pid = 0;
     ls_pool_clear(s->pool.shared, (uint32_t)index);
     ls_warden_orphan(s, (uint32_t)index + 1);
     *p = (struct ls_pool_place) { .pid = 0 };

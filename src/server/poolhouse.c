@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "base/clock.h"
 #include "os/sys.h"
 #include "server/accounting.h"
 #include "server/server.h"

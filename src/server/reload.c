@@ -90,7 +90,7 @@ void ls_reload_begin(struct luaserve *s)
         return;
     }
     memset(r->verdict, 0, sizeof *r->verdict);
-    fflush(NULL);
+    ls_process_flush();
     int pid = ls_children_fork(s, CLONE_FILES);
     if (pid == 0)
         try(s);

@@ -70,9 +70,9 @@ struct luaserve {
     struct ls_warden warden;
     struct ls_timetable timetable;
     struct ls_tracing tracing;
-    volatile sig_atomic_t stop; /* 1: gracefully, 2: at once */
+    _Atomic int stop; /* 1: gracefully, 2: at once */
     struct {
-        volatile sig_atomic_t reload, reopen;
+        _Atomic int reload, reopen;
     } asked;
     struct ls_reload reload;
     uint64_t drain_until;

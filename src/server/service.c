@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "os/sys.h"
+#include "os/whole.h"
 
 enum { FIRST_HANDED_OVER = 3 }; /* descriptor, by sd_listen_fds(3) */
 
@@ -87,9 +88,22 @@ int ls_service_write_pid(struct ls_service *v, const char *path, struct luaserve
     return v->pidfile ? 0 : ls_error_os(error, "pidfile", -ENOMEM);
 }
 
+/* Another server may have written it since. */
+static bool is_ours(const struct ls_service *v)
+{
+    struct ls_buffer text = { 0 };
+    uint64_t pid = 0;
+    bool ours = ls_whole_read(v->pidfile, 64, &text) >= 0 &&
+                ls_slice_to_u64((struct ls_slice) { text.at, text.len > 0 ? text.len - 1 : 0 },
+                                &pid) == 0 &&
+                pid == (uint64_t)v->pid;
+    ls_buffer_free(&text);
+    return ours;
+}
+
 void ls_service_end(struct ls_service *v)
 {
-    if (v->pidfile && v->pid == ls_sys_getpid())
+    if (v->pidfile && v->pid == ls_sys_getpid() && is_ours(v))
         ls_sys_unlink(v->pidfile);
     free(v->pidfile);
     v->pidfile = NULL;

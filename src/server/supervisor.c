@@ -115,10 +115,8 @@ static int timeout_ms(const struct luaserve *s, int most)
 
 static void do_what_was_asked(struct luaserve *s)
 {
-    bool reload = s->asked.reload, reopen = s->asked.reopen;
-    if (!reload && !reopen)
-        return;
-    s->asked.reload = s->asked.reopen = 0;
+    bool reload = atomic_exchange(&s->asked.reload, 0),
+         reopen = atomic_exchange(&s->asked.reopen, 0);
     if (reload && s->stop == 0)
         ls_reload_begin(s);
     if (reopen) {
@@ -239,7 +237,8 @@ static int first_of_ours(const struct luaserve *s)
 
 static int hang_bell(struct luaserve *s)
 {
-    s->wake = ls_sys_eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->wake < 0) /* else of a start that failed */
+        s->wake = ls_sys_eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return s->wake < 0 ? s->wake : ls_fds_raise(&s->wake, 3); /* nobody's standard input */
 }
 
@@ -350,7 +349,7 @@ void ls_supervisor_leave(struct luaserve *s)
         ls_sys_close(s->fds.filled[--s->fds.filled_count]);
     if (s->fds.ring > 0)
         ls_sys_close_range((unsigned)s->fds.ring, (unsigned)s->fds.ring + LS_FDS_RING - 1, 0);
-    int *own[] = { &s->epoll, &s->signals, &s->placeholder, &s->wake, &s->timer.fd };
+    int *own[] = { &s->epoll, &s->signals, &s->placeholder, &s->timer.fd };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (*own[i] >= 0)
             ls_sys_close(*own[i]);
@@ -431,7 +430,6 @@ void ls_supervisor_run(struct luaserve *s)
 
 void ls_supervisor_wake(const struct luaserve *s)
 {
-    const uint64_t one = 1;
-    if (s->wake >= 0 && s->pid == ls_sys_getpid())
-        ls_sys_write(s->wake, &one, sizeof one);
+    if (s->wake >= 0)
+        ls_process_poke(s->pid, s->wake);
 }
