@@ -2,7 +2,10 @@
 #include "hosting.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #define PID                                                                                        \
     "local app = require 'luaserve'\n"                                                             \
@@ -244,6 +247,82 @@ static void only_the_thread_that_started_a_server_steps_it(void)
     host_stop(&s);
 }
 
+static atomic_int asking;
+
+static void *ask_again_and_again(void *server)
+{
+    while (atomic_load(&asking))
+        luaserve_reopen_log(server);
+    return NULL;
+}
+
+static void other_threads_ask_while_syscalls_are_recorded(void)
+{
+    pthread_t thread;
+    struct luaserve *s = host_new(PID);
+    host_set(s, "trace", "true");
+    host_start(s, 0);
+    atomic_store(&asking, 1);
+    CHECK_INT(pthread_create(&thread, NULL, ask_again_and_again, s), 0);
+    for (int i = 0; i < 50; i++)
+        CHECK_INT(host_get(s, "/pid"), 200);
+    atomic_store(&asking, 0);
+    pthread_join(thread, NULL);
+    host_stop(&s);
+}
+
+static void *read_a_line(void *input)
+{
+    char line[8];
+    return fgets(line, sizeof line, input);
+}
+
+/* It holds the lock of that FILE all the time. */
+static void a_thread_that_reads_a_file_holds_nobody_up(void)
+{
+    pthread_t thread;
+    int ends[2];
+    CHECK_INT(pipe(ends), 0);
+    FILE *input = fdopen(ends[0], "r");
+    struct luaserve *s = host_new(PID);
+    host_start(s, 0);
+    CHECK_INT(pthread_create(&thread, NULL, read_a_line, input), 0);
+    while (ftrylockfile(input) == 0) /* until it is at it */
+        funlockfile(input);
+    CHECK_INT(host_get(s, "/pid"), 200);
+    CHECK_INT(write(ends[1], "x\n", 2), 2);
+    pthread_join(thread, NULL);
+    host_stop(&s);
+    fclose(input);
+    close(ends[1]);
+}
+
+/* ---- a start that fails ---- */
+
+static void a_start_that_fails_leaves_the_hosts_descriptors_alone(void)
+{
+    struct luaserve_error error;
+    int kept = dup(0), memory = memfd_create("input", MFD_CLOEXEC);
+    struct stat status;
+    CHECK(kept > 0 && dup2(memory, 0) == 0);
+    struct luaserve *s = host_new(PID);
+    host_set(s, "processes.mode", "pool");
+    host_set(s, "processes.max_clients", "100000");
+    host_set(s, "shared.size", "64G");
+    const struct rlimit little = { 1 << 30, RLIM_INFINITY };
+    struct rlimit before;
+    getrlimit(RLIMIT_AS, &before);
+    setrlimit(RLIMIT_AS, &little); /* the memory that all share cannot be had */
+    CHECK_INT(luaserve_start(s, &error), -1);
+    setrlimit(RLIMIT_AS, &before);
+    CHECK_INT(fstat(0, &status), 0);
+    CHECK_INT(status.st_size, 0);
+    luaserve_free(&s);
+    dup2(kept, 0);
+    close(kept);
+    close(memory);
+}
+
 static const struct unit_test tests[] = {
     { "the host sees no child of a server", the_host_sees_no_child_of_a_server },
     { "the host's children are its own", the_hosts_children_are_its_own },
@@ -257,6 +336,11 @@ static const struct unit_test tests[] = {
       a_host_with_threads_is_told_to_start_servers_first },
     { "only the thread that started a server steps it",
       only_the_thread_that_started_a_server_steps_it },
+    { "other threads ask while syscalls are recorded",
+      other_threads_ask_while_syscalls_are_recorded },
+    { "a thread that reads a file holds nobody up", a_thread_that_reads_a_file_holds_nobody_up },
+    { "a start that fails leaves the host's descriptors alone",
+      a_start_that_fails_leaves_the_hosts_descriptors_alone },
 };
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include "os/folder.h"
 #include "os/sys.h"
@@ -63,6 +64,10 @@ int ls_fork_sibling_noted(const struct ls_fork *f, int *pid)
 void ls_process_flush(void)
 {
     FILE *const files[] = { stdout, stderr };
+    if (__libc_single_threaded) {
+        fflush(NULL);
+        return;
+    }
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (ftrylockfile(files[i]) == 0) {
             fflush_unlocked(files[i]);
@@ -79,7 +84,7 @@ void ls_process_poke(int pid, int eventfd)
 
 void ls_process_exit(int status)
 {
-    fflush(NULL);
+    ls_process_flush();
     if (__gcov_dump)
         __gcov_dump();
     ls_sys_exit_group(status);

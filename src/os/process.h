@@ -41,14 +41,15 @@ int ls_fork_sibling(const struct ls_fork *f, int *pidfd);
  * who reaps can find it there. */
 int ls_fork_sibling_noted(const struct ls_fork *f, int *pid);
 
-/* Writes what stdout and stderr hold, unless another thread is at them. Nothing waits here. */
+/* Writes what all FILEs hold; where there are, or were, other threads, which may be at one for as long as they like, only
+ * what stdout and stderr do, unless one is at these. (A child has its parent's FILEs and their locks.) */
 void ls_process_flush(void);
 
 /* Wakes whoever waits for that eventfd, if this is the process `pid`. From any thread and any signal handler: it goes
  * past the gate (os/sys.h), which is one thread's. */
 void ls_process_poke(int pid, int eventfd);
 
-/* fflush(NULL), then exit_group: no atexit handler and no destructor runs. (In a coverage build
+/* ls_process_flush, then exit_group: no atexit handler and no destructor runs. (In a coverage build
  * gcov's counters are written as well.) */
 _Noreturn void ls_process_exit(int status);
 
