@@ -215,7 +215,7 @@ LUASERVE_API struct luaserve_slice luaserve_request_method(const struct luaserve
 LUASERVE_API struct luaserve_slice
 luaserve_request_target(const struct luaserve_request *request); /* as it was sent */
 LUASERVE_API struct luaserve_slice
-luaserve_request_path(const struct luaserve_request *request); /* decoded, without the query */
+luaserve_request_path(const struct luaserve_request *request); /* decoded but for "%2F", without the query */
 LUASERVE_API struct luaserve_slice
 luaserve_request_query(const struct luaserve_request *request); /* as it was sent, without "?" */
 /* The value of the first field of that name, in any case. */
