@@ -304,6 +304,32 @@ describe("the file of the access log", function()
   end)
 end)
 
+describe("a reload that changes the format", function()
+  it("leaves the lines of answers that had begun as they are", function()
+    local server = spec.start { scripts = scripts, config = { log = { access = "json" } } }
+    local client = server:client()
+    client:send "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert.truthy(client:receive "*l")
+    local old = {}
+    for pid in io.popen("pgrep -P " .. server.pid):lines() do old[#old + 1] = pid end
+    local file = assert(io.open(server.dir .. "/config.lua"))
+    local config = file:read "a"
+    file:close()
+    file = assert(io.open(server.dir .. "/config.lua", "w"))
+    file:write((config:gsub('"json"', '"combined"', 1)))
+    file:close()
+    server:signal "HUP"
+    assert.truthy(server:log "reloaded: generation 2")
+    for _, pid in ipairs(old) do os.execute("kill -9 " .. pid .. " 2>/dev/null") end
+    local line = eventually(function() return server:output():match "[^\n]*/events[^\n]*" end)
+    local entry = json.decode(line)
+    assert.same({ "/events", 200, true }, { entry.target, entry.status, entry.cut })
+    assert.truthy(entry.wall_us and entry.bytes and entry.pid > 1)
+    client:close()
+    server:stop()
+  end)
+end)
+
 describe("an access log that nobody reads", function()
   it("holds up neither clients nor the server", function()
     local pipe = io.popen "mktemp -d -t luaserve-access-XXXXXX"

@@ -70,6 +70,7 @@ static void make_text(const struct ls_engine *e, struct ls_account_item *item, u
     struct ls_access_text text = { .at = e->account->text + at };
     facts.status = item->status;
     ls_access_text(e->books->access->format, &facts, &text);
+    item->format = (uint8_t)e->books->access->format;
     item->at = (uint16_t)at;
     item->before = (uint16_t)text.before;
     item->behind = (uint16_t)text.behind;
@@ -82,11 +83,12 @@ static bool is_written(const struct ls_account *a, const struct ls_access *acces
     return a->writing > a->logged && access->has(access->ctx, text);
 }
 
-static void write_line(const struct ls_access *access, const struct ls_access_text *text,
-                       const struct ls_access_end *end)
+/* In the format that the text is of: a reload may have chosen another one since. */
+static void write_line(const struct ls_access *access, enum ls_access_format format,
+                       const struct ls_access_text *text, const struct ls_access_end *end)
 {
     char line[LS_ACCESS_LINE];
-    size_t len = ls_access_line(access->format, text, end, line);
+    size_t len = ls_access_line(format, text, end, line);
     access->sink(access->ctx, line, len);
 }
 
@@ -175,7 +177,8 @@ static void finish(struct ls_account *a, const struct ls_books *b, uint64_t sent
     if (b->access && text.before > 0 && !is_written(a, b->access, &text)) {
         a->writing = a->logged + 1;
         in_order();
-        write_line(b->access, &text, &end);
+        write_line(b->access, item->format == LS_ACCESS_JSON ? LS_ACCESS_JSON : LS_ACCESS_COMBINED,
+                   &text, &end);
         in_order();
     }
     a->logged++;
@@ -229,5 +232,5 @@ void ls_account_other(const struct ls_engine *e, const struct ls_books *books,
         facts.minor = 1;
     }
     ls_access_text(books->access->format, &facts, &text);
-    write_line(books->access, &text, &end);
+    write_line(books->access, books->access->format, &text, &end);
 }

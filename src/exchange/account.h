@@ -22,7 +22,7 @@ struct ls_account_item {
     uint64_t from, body, end; /* positions in the output: of its head, of its body, behind it;
                                  end UINT64_MAX: it goes on */
     uint16_t route, status;
-    uint8_t method;
+    uint8_t method, format;      /* of the line: enum ls_access_format */
     uint16_t at, before, behind; /* its line's text, as struct ls_access_text has it; none: 0 */
 };
 

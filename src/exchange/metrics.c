@@ -222,6 +222,7 @@ static void copy_supervisors(const struct ls_metrics *m, struct ls_metrics_count
         memset(counts, 0, LS_METRICS_SERIES * sizeof *counts);
         before = atomic_load(&s->lock.word);
         add_counts(m, s, counts);
+        atomic_thread_fence(memory_order_acquire);
         after = atomic_load(&s->lock.word);
     } while ((before != after || before % 2 != 0) && ++tries < TRIES);
 }
