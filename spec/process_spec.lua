@@ -123,7 +123,7 @@ describe("the supervisor", function()
 
   it("answers 503 what does not end within drain_timeout, and says so", function()
     local server = start { limits = { drain_timeout = "50ms" } }
-    local client = held(server, 2)
+    local client = held(server, 30)
     server:signal "TERM"
     local response = client:receive_response()
     assert.equal(503, response.status)
@@ -136,7 +136,7 @@ describe("the supervisor", function()
 
   it("ends at once when it is told to a second time, and still answers", function()
     local server = start { limits = { drain_timeout = "1h" } }
-    local client = held(server, 1)
+    local client = held(server, 30)
     server:signal "TERM"
     assert.truthy(server:log "stopping: 1 clients")
     server:signal "TERM"
