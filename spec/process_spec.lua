@@ -5,7 +5,7 @@ local socket = require "socket"
 local source = [[
   local app = require "luaserve"
   app:get("/ok", function() return "ok" end)
-  app:get("/slow", function() app.sleep("300ms"); return "slow" end)
+  app:get("/slow", function(req) app.sleep(req.query.time or "300ms"); return "slow" end)
   app:get("/pid", function() return tostring((io.open "/proc/self/stat"):read "n") end)
   app:get("/fds", function()
     local list = {}
@@ -116,33 +116,33 @@ describe("the supervisor", function()
 
   local function held(server, requests)
     local client = server:client()
-    client:send(("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"):rep(requests))
+    client:send(("GET /slow?time=30s HTTP/1.1\r\nHost: x\r\n\r\n"):rep(requests))
     assert.is_true(eventually(function() return children(server) == 1 end))
     return client
   end
 
   it("answers 503 what does not end within drain_timeout, and says so", function()
     local server = start { limits = { drain_timeout = "50ms" } }
-    local client = held(server, 30)
+    local client = held(server, 2)
     server:signal "TERM"
     local response = client:receive_response()
     assert.equal(503, response.status)
     assert.equal("close", response.headers.connection)
     assert.equal("", client:receive "*a")
     assert.equal(0, server:wait())
-    assert.truthy(server.err:find("/slow: not done within limits.drain_timeout: killed", 1, true), server.err)
+    assert.truthy(server.err:find("/slow?time=30s: not done within limits.drain_timeout: killed", 1, true), server.err)
     client:close()
   end)
 
   it("ends at once when it is told to a second time, and still answers", function()
     local server = start { limits = { drain_timeout = "1h" } }
-    local client = held(server, 30)
+    local client = held(server, 1)
     server:signal "TERM"
     assert.truthy(server:log "stopping: 1 clients")
     server:signal "TERM"
     assert.equal(503, client:receive_response().status)
     assert.equal(0, server:wait())
-    assert.truthy(server.err:find("/slow: told to stop at once: killed", 1, true), server.err)
+    assert.truthy(server.err:find("/slow?time=30s: told to stop at once: killed", 1, true), server.err)
     client:close()
   end)
 
