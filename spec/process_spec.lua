@@ -101,7 +101,7 @@ describe("the supervisor", function()
       local server = start()
       local client, idle = server:client(), server:client()
       idle:request { path = "/ok" }
-      client:send "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+      client:send "GET /slow?time=3s HTTP/1.1\r\nHost: x\r\n\r\n"
       assert.is_true(eventually(function() return children(server) == 2 end))
       server:signal(signal)
       local response = client:receive_response()
