@@ -301,6 +301,9 @@ static void a_thread_that_reads_a_file_holds_nobody_up(void)
 
 static void a_start_that_fails_leaves_the_hosts_descriptors_alone(void)
 {
+#ifdef __SANITIZE_ADDRESS__
+    return; /* its own memory is more than any limit */
+#endif
     struct luaserve_error error;
     int kept = dup(0), memory = memfd_create("input", MFD_CLOEXEC);
     struct stat status;
