@@ -12,7 +12,7 @@
 
 enum {
     RING_WAIT = 5000, /* µs for a worker to cut itself loose, before we look again */
-    RING_WAITS = 40   /* of these, before a new client is turned away */
+    RING_WAITS = 400  /* of these, before a new client is turned away: nobody gets any CPU */
 };
 
 /* An entry is used again once its worker has a descriptor table of its own, which takes the
