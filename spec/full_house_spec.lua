@@ -181,6 +181,7 @@ describe("per_address", function()
     assert.equal(200, other:receive_response().status)
     one:request { path = "/ok" }
     two:request { path = "/ok" }
+    settle(server)
     assert.equal(200, ask(server):receive_response().status)
     local closed = socket.select({ one.socket, two.socket }, nil, 5)
     assert.equal(1, #closed)
