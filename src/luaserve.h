@@ -214,8 +214,8 @@ LUASERVE_API void luaserve_on_ended(struct luaserve *server,
 LUASERVE_API struct luaserve_slice luaserve_request_method(const struct luaserve_request *request);
 LUASERVE_API struct luaserve_slice
 luaserve_request_target(const struct luaserve_request *request); /* as it was sent */
-LUASERVE_API struct luaserve_slice
-luaserve_request_path(const struct luaserve_request *request); /* decoded but for "%2F", without the query */
+LUASERVE_API struct luaserve_slice luaserve_request_path(
+    const struct luaserve_request *request); /* decoded but for "%2F", without the query */
 LUASERVE_API struct luaserve_slice
 luaserve_request_query(const struct luaserve_request *request); /* as it was sent, without "?" */
 /* The value of the first field of that name, in any case. */

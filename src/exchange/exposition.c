@@ -225,8 +225,7 @@ static void put_deaths(struct ls_buffer *out, const struct ls_tallies *t)
 
 static void put_processes(struct ls_buffer *out, const struct ls_tallies *t)
 {
-    alone(out, "forks_total", "counter", "Processes that were made.",
-          atomic_load(&t->forks));
+    alone(out, "forks_total", "counter", "Processes that were made.", atomic_load(&t->forks));
     head(out, "fork_seconds", "summary", "How long the supervisor took to make them.");
     ls_buffer_text(out, "luaserve_fork_seconds_sum ");
     put_seconds(out, atomic_load(&t->fork_us));
