@@ -112,7 +112,7 @@ local function start_proxy(server, command, dir, port)
   assert(up, read(dir .. "/log")):close()
   local behind = setmetatable({ port = port }, { __index = server })
   return behind, function()
-    os.execute("kill $(cat " .. dir .. "/pid); while kill -0 $(cat " .. dir .. "/pid) 2> /dev/null; do sleep 0.01; done")
+    os.execute("pid=$(cat " .. dir .. "/pid); kill $pid; timeout 10 tail --pid=$pid -f /dev/null")
     os.execute("rm -rf " .. dir)
   end
 end

@@ -154,7 +154,7 @@ describe("duplex", function()
     local file = io.open("/proc/" .. pid .. "/stat")
     local text = file and file:read "a"
     if file then file:close() end
-    return text and not text:find "%) Z " and tonumber(text:match "%) %a (%d+)") or nil
+    return text and not text:find "%) [ZX] " and tonumber(text:match "%) %a (%d+)") or nil
   end
 
   -- Waits until the process has ended.
