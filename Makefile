@@ -114,7 +114,8 @@ fuzz: ## every fuzz target for SECONDS (600 each): TARGETS="head uri", KEEP=1 ke
 	@./spec/fuzz.sh build/fuzz $(SECONDS) $(TARGETS)
 
 asan: ## everything under AddressSanitizer and UBSan (a build of its own)
-	@ASAN_OPTIONS=handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigill=0:detect_stack_use_after_return=0 \
+	@SPEC_SECONDS=3600 \
+	    ASAN_OPTIONS=handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigill=0:detect_stack_use_after_return=0 \
 	    $(MAKE) --no-print-directory test BUILD=build/asan BIN=build/asan/luaserve \
 	    OPT='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
 

@@ -5,7 +5,8 @@
 #   spec/run.sh --unit BUILD
 #   spec/run.sh --spec BIN
 #
-# From the root of the repo. VALGRIND=1 runs the C tests under valgrind. A test that crashes, does
+# From the root of the repo. VALGRIND=1 runs the C tests under valgrind; SPEC_SECONDS is how long the specs of
+# a mode may take. A test that crashes, does
 # not end or says no count is a failure, as is one that runs nothing and gives no reason in
 # parentheses behind its count.
 set -eu
@@ -82,7 +83,7 @@ in_both_modes() {
 run_specs() { # [FILE...]
   status=0
   {
-    LUASERVE=$bin timeout -k 10 600 busted --output=plainTerminal "$@" || status=$?
+    LUASERVE=$bin timeout -k 10 "${SPEC_SECONDS:-600}" busted --output=spec/output.lua "$@" || status=$?
     echo "$status" > "$work/status"
   } 2>&1 | tee "$work/busted"
   sed -n 's|^\([0-9]*\) success[es]* / \([0-9]*\) failures* / \([0-9]*\) errors* / .*|\1 \2 \3|p' \
