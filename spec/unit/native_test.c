@@ -219,7 +219,7 @@ static int misbehave(struct luaserve_request *q, struct luaserve_response *r, vo
     if (strncmp(how.at, "exit", how.len) == 0)
         exit(3);
     if (strncmp(how.at, "spin", how.len) == 0)
-        for (volatile int i = 0;; i++)
+        for (volatile unsigned i = 0;; i++)
             ;
     return write_text(r, "well");
 }
