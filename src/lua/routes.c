@@ -91,9 +91,12 @@ static int refuse(lua_State *L, struct ls_buffer *why, const char *where)
 
 static void check_loading(lua_State *L, const char *where)
 {
-    if (!ls_lua_of(L)->serving)
+    if (!ls_lua_of(L)->loaded)
         return;
-    lua_pushfstring(L, "%s: this can be done only while the scripts load", where);
+    lua_pushfstring(L,
+                    ls_lua_of(L)->of_program ? "%s: this can be done only before the server starts"
+                                             : "%s: this can be done only while the scripts load",
+                    where);
     lua_error(L);
 }
 

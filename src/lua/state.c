@@ -43,15 +43,26 @@ static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
     return at;
 }
 
-struct loading { /* of the one protected call that does all */
-    struct ls_lua *lua;
-    const struct ls_lua_options *options;
-};
-
-static int load_all(lua_State *L)
+/* The same over the allocator of a program. */
+static void *allocate_below(void *ctx, void *old, size_t old_size, size_t size)
 {
-    const struct loading *l = lua_touserdata(L, 1);
-    luaL_openlibs(L);
+    struct ls_heap *heap = ctx;
+    size_t had = old ? old_size : 0;
+    if (size > had && heap->limit > 0 && heap->used + (size - had) > heap->limit)
+        return NULL;
+    void *at = heap->below(heap->below_ctx, old, old_size, size);
+    if (at || size == 0)
+        heap->used += size - had;
+    return at;
+}
+
+/* ---- making and loading, in protected calls ---- */
+
+static int open_module(lua_State *L)
+{
+    const struct ls_lua_options *options = lua_touserdata(L, 1);
+    if (!options->program)
+        luaL_openlibs(L);
     ls_stdlib_open(L);
     ls_held_open(L);
     ls_request_open(L);
@@ -60,10 +71,17 @@ static int load_all(lua_State *L)
     ls_conn_open(L);
     ls_duplex_open(L);
     ls_sockets_open(L);
-    ls_app_open(L, l->options);
-    ls_natives_prepare(L, l->options->natives);
-    if (l->options->scripts)
-        ls_scripts_run(L, l->options->scripts);
+    ls_app_open(L, options);
+    return 0;
+}
+
+static int load_all(lua_State *L)
+{
+    const struct ls_lua_options *options = lua_touserdata(L, 1);
+    ls_app_configure(L, options);
+    ls_natives_prepare(L, options->natives);
+    if (options->scripts)
+        ls_scripts_run(L, options->scripts);
     ls_app_settle(L);
     return 0;
 }
@@ -74,14 +92,13 @@ static int with_traceback(lua_State *L)
     return 1;
 }
 
-static int protected_load(struct ls_lua *lua, const struct ls_lua_options *options,
-                          struct ls_buffer *why)
+static int protected(struct ls_lua *lua, lua_CFunction function,
+                     const struct ls_lua_options *options, struct ls_buffer *why)
 {
-    struct loading l = { lua, options };
     lua_State *L = lua->L;
     lua_pushcfunction(L, with_traceback);
-    lua_pushcfunction(L, load_all);
-    lua_pushlightuserdata(L, &l);
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, (void *)options);
     int status = lua_pcall(L, 1, 0, 1);
     if (status != LUA_OK) {
         const char *message = lua_tostring(L, -1);
@@ -91,54 +108,152 @@ static int protected_load(struct ls_lua *lua, const struct ls_lua_options *optio
     return status == LUA_OK ? 0 : status == LUA_ERRMEM ? -ENOMEM : -EINVAL;
 }
 
+static void free_code(struct ls_lua *lua)
+{
+    for (size_t i = 0; lua->code && i < LS_APP_PARTS; i++)
+        ls_buffer_free(&lua->code[i]);
+    free(lua->code);
+    lua->code = NULL;
+}
+
+static int compile_code(struct ls_lua *lua, bool strip)
+{
+    lua->code = calloc(LS_APP_PARTS, sizeof *lua->code);
+    return lua->code ? ls_app_compile(lua->code, strip) : -ENOMEM;
+}
+
+static void fill(struct ls_lua *lua, const struct ls_lua_options *options)
+{
+    lua->router = options->router;
+    lua->mounts = options->mounts;
+    lua->services = options->services;
+    lua->schedules = options->schedules;
+    lua->unrouted = -1;
+    for (int i = 0; i < LS_PROVIDED; i++)
+        lua->provided[i] = LUA_NOREF;
+    lua->log = options->log;
+    lua->secrets = options->secrets;
+}
+
+static void introduce(struct ls_lua *lua, lua_State *L)
+{
+    *(struct ls_lua **)lua_getextraspace(L) = lua;
+}
+
+int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct ls_buffer *why)
+{
+    lua->base = options->base;
+    lua->dev = options->dev;
+    lua->alone = options->alone;
+    ls_interrupt_loading(lua, options->load_until);
+    int err = protected(lua, load_all, options, why);
+    ls_interrupt_loading(lua, 0);
+    free_code(lua);
+    lua->loaded = true;
+    if (err == 0)
+        ls_stdlib_settle(lua);
+    return err;
+}
+
 int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct ls_buffer *why)
 {
     struct ls_lua *lua = calloc(1, sizeof *lua);
     *out = NULL;
     if (!lua)
         return -ENOMEM;
-    lua->router = options->router;
-    lua->mounts = options->mounts;
-    lua->services = options->services;
-    lua->schedules = options->schedules;
-    lua->base = options->base;
-    lua->unrouted = -1;
-    for (int i = 0; i < LS_PROVIDED; i++)
-        lua->provided[i] = LUA_NOREF;
-    lua->log = options->log;
-    lua->secrets = options->secrets;
-    lua->dev = options->dev;
-    lua->alone = options->alone;
-    struct ls_buffer code[LS_APP_PARTS] = { { .at = NULL } };
-    int err = ls_app_compile(code, !options->dev);
-    lua->code = code;
+    fill(lua, options);
+    int err = compile_code(lua, !options->dev);
     lua->L = err == 0 ? lua_newstate(allocate, &lua->heap) : NULL;
     err = lua->L ? 0 : -ENOMEM;
     if (err == 0) {
-        *(struct ls_lua **)lua_getextraspace(lua->L) = lua;
-        ls_interrupt_loading(lua, options->load_until);
-        err = protected_load(lua, options, why);
-        ls_interrupt_loading(lua, 0);
+        introduce(lua, lua->L);
+        err = protected(lua, open_module, options, why);
     }
-    lua->code = NULL;
-    for (size_t i = 0; i < LS_APP_PARTS; i++)
-        ls_buffer_free(&code[i]);
     if (err == 0)
-        ls_stdlib_settle(lua);
+        err = ls_lua_load(lua, options, why);
     if (err < 0)
         ls_lua_free(&lua);
     *out = lua;
     return err;
 }
 
-void ls_lua_free(struct ls_lua **lua)
+/* ---- in the state of a program ---- */
+
+static const char kept = 0; /* key of what the state keeps */
+
+/* A thread of our own in it, and what is known of it: both live as long as the state. */
+static struct ls_lua *push_kept(lua_State *program)
 {
-    if (*lua && (*lua)->L)
-        lua_close((*lua)->L);
-    if (*lua)
-        free((*lua)->handlers);
-    free(*lua);
-    *lua = NULL;
+    struct ls_lua *lua = lua_newuserdatauv(program, sizeof *lua, 1);
+    *lua = (struct ls_lua) { .of_program = true };
+    lua->L = lua_newthread(program);
+    lua_setiuservalue(program, -2, 1);
+    lua_rawsetp(program, LUA_REGISTRYINDEX, &kept);
+    return lua;
+}
+
+static void introduce_program(struct ls_lua *lua, lua_State *program)
+{
+    lua_rawgeti(program, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    introduce(lua, lua_tothread(program, -1));
+    lua_pop(program, 1);
+    introduce(lua, program);
+    introduce(lua, lua->L);
+}
+
+static void count_heap(struct ls_lua *lua)
+{
+    struct ls_heap *heap = &lua->heap;
+    heap->used = ((size_t)lua_gc(lua->L, LUA_GCCOUNT) << 10) + (size_t)lua_gc(lua->L, LUA_GCCOUNTB);
+    heap->below = lua_getallocf(lua->L, &heap->below_ctx);
+    lua_setallocf(lua->L, allocate_below, heap);
+}
+
+int ls_lua_adopt(struct ls_lua **out, lua_State *program, const struct ls_lua_options *options,
+                 struct ls_buffer *why)
+{
+    struct ls_lua *lua = push_kept(program);
+    fill(lua, options);
+    introduce_program(lua, program);
+    count_heap(lua);
+    int err = compile_code(lua, true);
+    if (err == 0)
+        err = protected(lua, open_module, options, why);
+    if (err < 0)
+        ls_lua_free(&lua);
+    *out = lua;
+    return err;
+}
+
+static void release(struct ls_lua *lua)
+{
+    static const struct ls_log nowhere = { .level = LS_LOG_OFF };
+    if (lua->heap.below)
+        lua_setallocf(lua->L, lua->heap.below, lua->heap.below_ctx);
+    lua->heap.below = NULL;
+    lua->loaded = true;
+    lua->log = &nowhere;
+    lua->commons = NULL;
+    lua->handlers = NULL;
+    lua->handler_count = 0;
+}
+
+/* ---- its end ---- */
+
+void ls_lua_free(struct ls_lua **out)
+{
+    struct ls_lua *lua = *out;
+    *out = NULL;
+    if (!lua)
+        return;
+    if (lua->L && !lua->of_program)
+        lua_close(lua->L);
+    free_code(lua);
+    free(lua->handlers);
+    if (lua->of_program)
+        release(lua);
+    else
+        free(lua);
 }
 
 void ls_lua_settle(struct ls_lua *lua, uint64_t memory)

@@ -32,6 +32,8 @@ struct ls_secrets;
 struct ls_natives;
 
 struct ls_heap {
+    lua_Alloc below; /* of the program whose state it is; NULL: it is our own */
+    void *below_ctx;
     size_t used, limit; /* bytes; limit 0: none */
     size_t loaded;      /* bytes that the scripts took */
     size_t sweep_at;    /* bytes at which the first cycle begins */
@@ -56,17 +58,21 @@ struct ls_lua_options {
     uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */
     const char *version;
     const struct ls_natives *natives; /* native.h; NULL: there are none */
+    const luaL_Reg
+        *program; /* ls_lua_adopt: what program.lua calls, with program_ctx as its upvalue */
+    void *program_ctx;
 };
 
 struct ls_lua {
-    lua_State *L;
+    lua_State *L;    /* ours, in which nothing runs but while we say so */
+    bool of_program; /* see ls_lua_adopt */
     struct ls_heap heap;
     struct ls_router *router;
     struct ls_mounts *mounts;
     struct ls_services *services;
     struct ls_schedules *schedules;
     const char *base;
-    const struct ls_buffer *code;    /* while it loads: see ls_app_compile */
+    struct ls_buffer *code;          /* while it loads: see ls_app_compile */
     struct ls_lua_handler *handlers; /* routes.h: by their numbers */
     size_t handler_count;
     int unrouted; /* the number of one; -1: nobody stands before what no route answers */
@@ -79,7 +85,8 @@ struct ls_lua {
     struct ls_hub *hub;               /* its subscriptions; NULL: it has had none */
     struct ls_conn *conns;            /* that handlers have made */
     bool dev, alone;
-    bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
+    bool loaded;                         /* routes can no longer be added */
+    bool serving;                        /* in a worker: os.exit ends it */
     struct ls_engine *current;           /* whose handler runs; NULL: none */
     uint64_t waits;                      /* of all handlers, with the one that may follow: from 1 */
     lua_State *volatile running;         /* the coroutine that an interrupt has to reach */
@@ -95,6 +102,15 @@ struct ls_lua {
 /* 0; -EINVAL when a script fails: `why` says where and how; -ENOMEM, or -errno of the folder.
  * NULL in *lua after a failure. */
 int ls_lua_new(struct ls_lua **lua, const struct ls_lua_options *options, struct ls_buffer *why);
+
+/* Puts the module into the state of a program, whose functions become the handlers; ls_lua_load does the rest,
+ * which is what the scripts have to say and needs the configuration. Of the options it wants what ls_app_open
+ * does, and what routes go to. The same errors, and raises LUA_ERRMEM. The state keeps *lua, whose end is
+ * before that of the state (ls_lua_free): functions that are called later find nothing to work on, and say so. */
+int ls_lua_adopt(struct ls_lua **lua, lua_State *program, const struct ls_lua_options *options,
+                 struct ls_buffer *why);
+int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct ls_buffer *why);
+
 void ls_lua_free(struct ls_lua **lua);
 
 /* Collects all garbage, and lets the next cycle begin only when the heap has grown several times, or

@@ -7,12 +7,29 @@
 #include "lua/interrupt.h"
 #include "os/sys.h"
 
+/* What is called here may be called by coroutines of a program's that do not know yet whose they are. */
+static struct ls_lua *keeper(lua_State *L, int upvalue)
+{
+    return lua_touserdata(L, lua_upvalueindex(upvalue));
+}
+
+/* Calls the function at `index` with all arguments, for its results. */
+static int call_below(lua_State *L, int index)
+{
+    lua_pushvalue(L, index);
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 /* os.exit([code]): as Lua's, but ends the request, and the worker where that serves one client, and no
  * exit handler that was the supervisor's runs. While scripts load it is a mistake. */
 static int os_exit(lua_State *L)
 {
-    struct ls_lua *lua = ls_lua_of(L);
+    struct ls_lua *lua = keeper(L, 1);
     int status = EXIT_SUCCESS;
+    if (!lua->serving && lua->of_program)
+        return call_below(L, lua_upvalueindex(2));
     if (lua_isboolean(L, 1))
         status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
     else
@@ -30,22 +47,20 @@ static int os_exit(lua_State *L)
  * something else of the kernel's EPERM, and what it was is said here. */
 static int start_program(lua_State *L)
 {
-    const struct ls_lua *lua = ls_lua_of(L);
+    const struct ls_lua *lua = keeper(L, 1);
     if (lua->serving && lua->alone && !lua_isnoneornil(L, 1)) {
         errno = EPERM;
         return luaL_fileresult(L, 0, NULL);
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    return call_below(L, lua_upvalueindex(2));
 }
 
-/* The function `name` of the table on top of the stack is watched over from now on. */
-static void watch_over(lua_State *L, const char *name)
+/* The field `name` of the table on top of the stack is that function from now on, which stands before it. */
+static void stand_before(lua_State *L, const char *name, lua_CFunction function)
 {
-    lua_getfield(L, -1, name);
-    lua_pushcclosure(L, start_program, 1);
+    lua_pushlightuserdata(L, ls_lua_of(L));
+    lua_getfield(L, -2, name);
+    lua_pushcclosure(L, function, 2);
     lua_setfield(L, -2, name);
 }
 
@@ -58,18 +73,13 @@ static void random_pair(lua_Integer pair[2])
 /* math.randomseed([x [, y]]): without arguments Lua takes the time, the same one in siblings. */
 static int math_randomseed(lua_State *L)
 {
-    int given = lua_gettop(L);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    if (given == 0) {
+    if (lua_gettop(L) == 0) {
         lua_Integer pair[2];
         random_pair(pair);
         lua_pushinteger(L, pair[0]);
         lua_pushinteger(L, pair[1]);
-        given = 2;
     }
-    lua_call(L, given, LUA_MULTRET);
-    return lua_gettop(L);
+    return call_below(L, lua_upvalueindex(2));
 }
 
 /* The numbers' state, which the functions of math share: four words, each of which may be anything as
@@ -104,7 +114,8 @@ void ls_stdlib_reseed(struct ls_lua *lua)
  * them; false: its error is. Nothing raises between enter and leave. */
 static bool run_coroutine(lua_State *L, lua_State *co, int given, int *got)
 {
-    struct ls_lua *lua = ls_lua_of(L);
+    struct ls_lua *lua = keeper(L, 1);
+    *(struct ls_lua **)lua_getextraspace(co) = lua;
     if (!lua_checkstack(co, given)) {
         lua_pushliteral(L, "too many arguments to resume");
         return false;
@@ -150,15 +161,16 @@ static int coroutine_resume(lua_State *L)
 
 static int close_coroutine(lua_State *L, lua_State *co)
 {
-    lua_State *before = ls_interrupt_enter(ls_lua_of(L), co);
+    struct ls_lua *lua = keeper(L, 1);
+    lua_State *before = ls_interrupt_enter(lua, co);
     int status = lua_resetthread(co);
-    ls_interrupt_leave(ls_lua_of(L), before);
+    ls_interrupt_leave(lua, before);
     return status;
 }
 
 static int wrapped(lua_State *L)
 {
-    lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
     int got = 0;
     if (run_coroutine(L, co, lua_gettop(L), &got))
         return got;
@@ -180,10 +192,11 @@ static int wrapped(lua_State *L)
 static int coroutine_wrap(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_pushvalue(L, lua_upvalueindex(1));
     lua_State *co = lua_newthread(L);
     lua_pushvalue(L, 1);
     lua_xmove(L, co, 1);
-    lua_pushcclosure(L, wrapped, 1);
+    lua_pushcclosure(L, wrapped, 2);
     return 1;
 }
 
@@ -217,16 +230,14 @@ void ls_stdlib_open(lua_State *L)
                                            { "close", coroutine_close },
                                            { NULL, NULL } };
     lua_getglobal(L, "coroutine");
-    luaL_setfuncs(L, coroutines, 0);
+    lua_pushlightuserdata(L, ls_lua_of(L));
+    luaL_setfuncs(L, coroutines, 1);
     lua_getglobal(L, "os");
-    lua_pushcfunction(L, os_exit);
-    lua_setfield(L, -2, "exit");
-    watch_over(L, "execute");
+    stand_before(L, "exit", os_exit);
+    stand_before(L, "execute", start_program);
     lua_getglobal(L, "io");
-    watch_over(L, "popen");
+    stand_before(L, "popen", start_program);
     lua_getglobal(L, "math");
-    lua_getfield(L, -1, "randomseed");
-    lua_pushcclosure(L, math_randomseed, 1);
-    lua_setfield(L, -2, "randomseed");
+    stand_before(L, "randomseed", math_randomseed);
     lua_pop(L, 4);
 }

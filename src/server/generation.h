@@ -54,6 +54,12 @@ int ls_generation_text(struct ls_generation *g, const struct ls_config_text *tex
                        struct luaserve_error *error);
 int ls_generation_set(struct ls_generation *g, const char *key, const char *value,
                       struct luaserve_error *error);
+
+/* The functions of that state become the handlers, whose scripts need not be loaded: see ls_lua_adopt. No
+ * reload makes another one of it. 0, or -1 with *error. */
+int ls_generation_adopt(struct ls_generation *g, lua_State *program, const luaL_Reg *functions,
+                        void *ctx, struct luaserve_error *error);
+
 int ls_generation_check(struct ls_generation *g, struct luaserve_error *error);
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error);
 

@@ -79,6 +79,10 @@ static void not_begun(struct luaserve *s, int err)
 void ls_reload_begin(struct luaserve *s)
 {
     struct ls_reload *r = &s->reload;
+    if (s->now->lua->of_program) {
+        tell_failure(s, "the handlers are the program's own: start it again");
+        return;
+    }
     r->again = r->pid > 0;
     if (r->again)
         return;
@@ -106,7 +110,7 @@ void ls_reload_begin(struct luaserve *s)
 bool ls_reload_for_change(struct luaserve *s)
 {
     struct ls_reload *r = &s->reload;
-    if (!s->now->config.dev)
+    if (!s->now->config.dev || s->now->lua->of_program)
         return false;
     uint64_t digest = ls_generation_digest(s->now);
     if (r->pid == 0 && digest != s->now->digest && digest != r->tried) {
