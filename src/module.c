@@ -31,6 +31,16 @@ static bool may(lua_State *L, const struct program *p)
     return false;
 }
 
+static bool may_step(lua_State *L, const struct program *p)
+{
+    if (!may(L, p))
+        return false;
+    bool started = p->server->life != LS_NOT_STARTED;
+    if (!started)
+        failed(L, "the server was not started");
+    return started;
+}
+
 static struct program *program_of(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
@@ -41,9 +51,12 @@ static void end(struct program *p)
     luaserve_free(&p->server);
 }
 
-static int configure(struct luaserve *s, const char *text, struct luaserve_error *error)
+/* By the text at 1, if there is one, which messages call `name`. */
+static int configure(lua_State *L, const struct program *p, const char *name,
+                     struct luaserve_error *error)
 {
-    return text ? luaserve_config_text(s, text, "app:run", NULL, error) : 0;
+    const char *text = luaL_optstring(L, 1, NULL);
+    return text ? luaserve_config_text(p->server, text, name, NULL, error) : 0;
 }
 
 static int push_urls(lua_State *L, const struct luaserve *s)
@@ -64,8 +77,8 @@ static int begin(lua_State *L)
     struct luaserve_error error;
     if (!may(L, p))
         return 2;
-    if (configure(p->server, luaL_optstring(L, 1, NULL), &error) < 0 ||
-        luaserve_service(p->server, &error) < 0 || luaserve_listen(p->server, &error) < 0) {
+    if (configure(L, p, "app:run", &error) < 0 || luaserve_service(p->server, &error) < 0 ||
+        luaserve_listen(p->server, &error) < 0) {
         end(p);
         return failed(L, error.text);
     }
@@ -94,8 +107,7 @@ static int start(lua_State *L)
     struct luaserve_error error;
     if (!may(L, p))
         return 2;
-    if (configure(p->server, luaL_optstring(L, 1, NULL), &error) < 0 ||
-        luaserve_start(p->server, &error) < 0) {
+    if (configure(L, p, "app:start", &error) < 0 || luaserve_start(p->server, &error) < 0) {
         end(p);
         return failed(L, error.text);
     }
@@ -108,7 +120,7 @@ static int step(lua_State *L)
     struct program *p = program_of(L);
     struct luaserve_error error;
     lua_Integer most = luaL_checkinteger(L, 1);
-    if (!may(L, p))
+    if (!may_step(L, p))
         return 2;
     int more = luaserve_step(p->server, most < INT32_MAX ? (int)most : INT32_MAX, &error);
     if (more < 0)
@@ -120,11 +132,11 @@ static int step(lua_State *L)
 static int descriptor(lua_State *L)
 {
     const struct program *p = program_of(L);
-    if (!may(L, p))
+    if (!may_step(L, p))
         return 2;
     int fd = luaserve_fd(p->server);
     if (fd < 0)
-        return failed(L, "the server was not started");
+        return failed(L, "the server has stopped");
     lua_pushinteger(L, fd);
     return 1;
 }

@@ -40,8 +40,9 @@ end
 -- Errors name the caller of the method.
 local function call(name, ...)
   local result, why = program[name](...)
-  if why then error("app:" .. (name == "listen" and "run" or name) .. ": " .. why, 3) end
-  return result
+  local prefix = "app:" .. (name == "listen" and "run" or name) .. ": "
+  if why then error(why:sub(1, #prefix) == prefix and why or prefix .. why, 3) end
+  return result -- to who calls this without a tail call, by which a level would be lost
 end
 
 local started -- by app:start
@@ -84,14 +85,16 @@ function app.step(self, timeout)
     fail(1, 'app:step: expected seconds or a duration such as "500ms", found %s', described(timeout))
   end
   only_in_programs "step"
-  return call("step", us and (us + 999) // 1000 or -1)
+  local more = call("step", us and (us + 999) // 1000 or -1)
+  return more
 end
 
 --- One descriptor, which is readable whenever step has something to do.
 function app.fd(self)
   check_colon(self, "fd")
   only_in_programs "fd"
-  return call "fd"
+  local fd = call "fd"
+  return fd
 end
 
 --- Gracefully; when it is called again, at once.

@@ -216,7 +216,7 @@ int ls_lua_adopt(struct ls_lua **out, lua_State *program, const struct ls_lua_op
     fill(lua, options);
     introduce_program(lua, program);
     count_heap(lua);
-    int err = compile_code(lua, true);
+    int err = compile_code(lua, false);
     if (err == 0)
         err = protected(lua, open_module, options, why);
     if (err < 0)
