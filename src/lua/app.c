@@ -36,8 +36,7 @@
     X(answers)                                                                                     \
     X(dev)                                                                                         \
     X(live)                                                                                        \
-    X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex) X(observe) X(status)           \
-        X(program)
+    X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex) X(observe) X(status) X(program)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
