@@ -17,6 +17,7 @@
 #include "lua/scripts.h"
 #include "lua/sockets.h"
 #include "lua/stdlib.h"
+#include "lua/traceback.h"
 
 /* When the next cycle begins, in percent of what the last one left; Lua's own is 200. Lua's text
  * buffers do not collect before they give up, so in a worker a cycle has to begin before its garbage
@@ -88,7 +89,7 @@ static int load_all(lua_State *L)
 
 static int with_traceback(lua_State *L)
 {
-    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+    ls_traceback(L, L, 1, 1);
     return 1;
 }
 
