@@ -4,11 +4,12 @@
 #include <signal.h>
 
 #include "luaserve.h"
+#include "os/sys.h"
 #include "server/server.h"
 
 struct program {
     struct luaserve *server; /* NULL: it has ended */
-    sigset_t mask;           /* as it was before the server took the signals */
+    uint64_t mask;           /* as it was before the server took the signals */
 };
 
 static const char key = 0,
@@ -82,7 +83,7 @@ static int begin(lua_State *L)
         end(p);
         return failed(L, error.text);
     }
-    sigprocmask(SIG_SETMASK, NULL, &p->mask);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, NULL, &p->mask);
     luaserve_handle_signals(p->server);
     return push_urls(L, p->server);
 }
@@ -96,7 +97,7 @@ static int run(lua_State *L)
         return 2;
     int err = luaserve_run(p->server, &error);
     end(p);
-    sigprocmask(SIG_SETMASK, &p->mask, NULL);
+    ls_sys_rt_sigprocmask(SIG_SETMASK, &p->mask, NULL);
     return err < 0 ? failed(L, error.text) : 0;
 }
 
