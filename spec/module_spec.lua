@@ -162,10 +162,8 @@ describe("the module", function()
     server = start(CONFIGURED .. ([[
       config.scripts = "%s/scripts"
       local app = require "luaserve"
-      local run = app.run
-      app.run = function() end -- of the script: there is one already
       app:get("/own", function() return "own" end)
-      run(app, config)
+      app:run(config)
     ]]):format(prefix))
     assert.equal("own", server:get "/own".body)
     assert.equal("of a library", server:get "/both".body)
@@ -173,17 +171,35 @@ describe("the module", function()
     server = spec.start { scripts = prefix .. "/scripts" }
     assert.equal("of a library", server:get "/both".body)
     os.remove(both)
+    local function says(script, wanted)
+      local path = write("scripts/wrong.lua", script)
+      local said, good = outcome(('require "luaserve":run { host = "127.0.0.1", port = 0, scripts = "%s/scripts" }'):format(prefix))
+      assert.is_nil(good, said)
+      assert.truthy(said:find(wanted, 1, true), said)
+      os.remove(path)
+    end
+    says('require "luaserve":start()', "scripts/wrong.lua:1: app:start: the server is just being started")
+    says("os.exit(0)", "os.exit while the scripts load")
   end)
 
-  it("goes on when the server has stopped", function()
+  it("goes on when the server has stopped, with signals and collector as they were", function()
     local binary = command("program", CONFIGURED .. [[
-      require "luaserve":run(config)
-      print "after"
-      os.exit(7, true)
+      collectgarbage "generational"
+      local app = require "luaserve"
+      app:get("/", function() return "here" end)
+      app:run(config)
+      assert(io.popen("echo from a child"):read "a" == "from a child\n")
+      assert(os.execute "exit 0")
+      print("after " .. collectgarbage "generational")
+      io.stdout:flush()
+      assert(io.popen("kill -TERM " .. io.open("/proc/self/stat"):read "n")):close()
+      print "not reached"
     ]])
     server = spec.start { binary = binary }
-    assert.equal(7, server:stop())
-    assert.truthy(server:output():find "\nafter\n$")
+    assert.equal("here", server:get "/".body)
+    server:signal "TERM"
+    assert.equal(143, server:wait())
+    assert.truthy(server:output():find "\nafter generational\n$", server:output() .. server:log())
     server = nil
   end)
 
@@ -225,7 +241,10 @@ describe("the module", function()
     end
     says('\nrequire "luaserve":run { prt = 1 }', 'short.lua:2: app:run: prt: unknown key (did you mean "port"?)')
     says('require "luaserve":run { limits = { wall = print, [{}] = 1 } }', "app:run: limits.wall: expected a duration")
-    says('local t = {} t.t = t require "luaserve":start(t)', "short.lua:1: app:start: t: unknown key")
+    says('local t = {} t.t = t require "luaserve":start(t)', "short.lua:1: app:start: the configuration has tables in each other")
+    says('local t = {} for i = 1, 20000 do t[i] = i end require "luaserve":start { listen = t }', "app:start: the configuration has too many")
+    says('require "luaserve":run(setmetatable({}, { __index = { port = 1 } }))', "app:run: the configuration is made of plain tables")
+    says('return require "luaserve":run { prt = 1 }', "app:run: prt: unknown key")
     says('require "luaserve":run { host = "192.0.2.1" }', "short.lua:1: app:run: cannot bind 192.0.2.1:3000")
     says('require "luaserve".run {}', "short.lua:1: call app:run(...) with a colon")
     says('require "luaserve":run(3)', "short.lua:1: app:run: expected a table such as { port = 3000 }, found 3")
@@ -233,11 +252,65 @@ describe("the module", function()
     says('require "luaserve":step("x")', "short.lua:1: app:step: expected seconds")
     says('require "luaserve":fd()', "short.lua:1: app:fd: the server was not started")
     says('local app = require "luaserve" app:start { host = "127.0.0.1", port = 0 }\napp:start()',
-      "short.lua:2: app:start: luaserve_start: the server was started already")
+      "short.lua:2: app:start: the server was started already")
     says('local app = require "luaserve" app:start { host = "127.0.0.1", port = 0 }\napp:get("/", print)',
-      "short.lua:2: this can be done only before the server starts")
-    says('local app = require "luaserve" pcall(app.run, app, { port = "x" })\napp:run()', "short.lua:2: app:run: the server has ended")
+      "short.lua:2: app:get: this can be done only before the server starts")
+    for _, hook in ipairs { "before(print)", "after(print)", "error(print)", 'group("/x", print)' } do
+      says('local app = require "luaserve" app:start { host = "127.0.0.1", port = 0 }\napp:' .. hook,
+        "short.lua:2: app:" .. hook:match "%w+" .. ": this can be done only before the server starts")
+    end
+    says('local app = require "luaserve" pcall(app.run, app, { port = 0, log = { file = "/nowhere/x" } })\napp:run()', "short.lua:2: app:run: the server has ended")
     says('local app = require "luaserve" app:run { port = 0, scripts = "nowhere" }', 'expected a folder, found none at "nowhere"')
+  end)
+
+  it("can be told something else when it could not start", function()
+    server = start(CONFIGURED .. [[
+      local app = require "luaserve"
+      app:get("/", function() return "at last" end)
+      assert(not pcall(app.run, app, { prt = 1 }))
+      assert(not pcall(app.run, app, { host = "192.0.2.1", status = "/status" }))
+      app:run(config)
+    ]])
+    assert.equal("at last", server:get "/".body)
+    assert.equal(404, server:get "/status".status)
+  end)
+
+  it("is not hurt by a second start, or by its standard output being closed", function()
+    server = start(CONFIGURED .. [[
+      local app = require "luaserve"
+      app:get("/", function() return "here" end)
+      print("luaserve program listening on " .. app:start(config)[1])
+      io.stdout:flush()
+      assert(not pcall(app.start, app))
+      assert(not pcall(app.run, app, {}))
+      app:run()
+    ]])
+    assert.equal("here", server:get "/".body)
+    server:stop()
+    server = nil
+    local said, good = outcome [[
+      local app = require "luaserve"
+      local pid = io.open("/proc/self/stat"):read "n"
+      app:every("1h", { first = 0 }, function() os.execute("kill -INT " .. pid) end)
+      io.stdout:close()
+      app:run { host = "127.0.0.1", port = 0 }
+      io.stderr:write "well" os.exit(0)]]
+    assert.is_true(good, said)
+    assert.truthy(said:find "well$", said)
+  end)
+
+  it("asks for Lua's libraries before it changes anything", function()
+    local said, good = outcome [[
+      local there = io
+      io = nil
+      local loaded, why = pcall(require, "luaserve")
+      io = there
+      assert(not loaded and why:find 'luaserve needs Lua\'s library "io"', why)
+      require "luaserve".log.info "then" collectgarbage()
+      assert(coroutine.resume(coroutine.create(print), "resumed"))
+      os.exit(0)]]
+    assert.is_true(good, said)
+    assert.truthy(said:find "resumed")
   end)
 
   it("is for the program where it serves, and not for handlers or scripts of the command", function()
@@ -259,12 +332,27 @@ describe("the module", function()
   end)
 
   it("is there for coroutines that are older, and once in a state", function()
+    server = start(CONFIGURED .. [[
+      local app
+      local old = coroutine.wrap(function(f) while true do f = coroutine.yield(f and f()) end end)
+      old()
+      app = require "luaserve"
+      app:post("/body", function(req) return old(function() return req:body():upper() end) end)
+      app:get("/write", function(_, res) old(function() res:write "written" end) end)
+      app:get("/shared", function() return tostring(old(function() return app.shared("d"):incr("n") end)) end)
+      app:run(config)
+    ]])
+    assert.equal("ABC", server:post("/body", { body = "abc" }).body)
+    assert.equal("written", server:get "/write".body)
+    assert.equal("1", server:get "/shared".body)
     local said, good = outcome [[
       local old = coroutine.wrap(function()
         local app = coroutine.yield()
         app:get("/x", { name = "x" }, print)
         print(app.escape "<", app.json.encode { 1 }, (app.url "x"), coroutine.wrap(function() return "new" end)())
         assert(coroutine.resume(coroutine.create(function() app.log.info "said" end)))
+        assert(not pcall(function() return app.shared("d"):get "y" end))
+        assert(not pcall(function() return app.channel("c"):publish "y" end))
         os.exit(0, true)
       end)
       old()

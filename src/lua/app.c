@@ -192,39 +192,12 @@ static void set_text(lua_State *L, const char *name, const char *text)
     lua_setfield(L, -2, name);
 }
 
-/* ---- in a state that is a program's ---- */
-
+/* What program.lua calls. */
 static void push_program(lua_State *L, const struct ls_lua_options *options)
 {
     lua_newtable(L);
     lua_pushlightuserdata(L, options->program_ctx);
     luaL_setfuncs(L, options->program, 1);
-}
-
-/* Coroutines that are older than the module know nothing of it. */
-static int introduced(lua_State *L)
-{
-    *(struct ls_lua **)lua_getextraspace(L) = lua_touserdata(L, lua_upvalueindex(1));
-    return lua_tocfunction(L, lua_upvalueindex(2))(L);
-}
-
-/* Puts that in front of each function of the table on top of the stack that has no upvalue to know by. */
-static void introduce(lua_State *L)
-{
-    int table = lua_gettop(L);
-    lua_pushnil(L);
-    while (lua_next(L, table)) {
-        lua_CFunction function = lua_tocfunction(L, -1);
-        bool plain = function && !lua_getupvalue(L, -1, 1);
-        lua_settop(L, table + 1);
-        if (!plain)
-            continue;
-        lua_pushvalue(L, -1);
-        lua_pushlightuserdata(L, ls_lua_of(L));
-        lua_pushcfunction(L, function);
-        lua_pushcclosure(L, introduced, 2);
-        lua_rawset(L, table);
-    }
 }
 
 void ls_app_open(lua_State *L, const struct ls_lua_options *options)
@@ -262,10 +235,6 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     if (options->program) {
         push_program(L, options);
         lua_setfield(L, -2, "program");
-        introduce(L);
-        lua_getfield(L, -1, "json");
-        introduce(L);
-        lua_pop(L, 1);
     }
     set_marker(L, &ls_app_next, "next");
     set_marker(L, &ls_app_files, "files");

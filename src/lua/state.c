@@ -136,11 +136,6 @@ static void fill(struct ls_lua *lua, const struct ls_lua_options *options)
     lua->secrets = options->secrets;
 }
 
-static void introduce(struct ls_lua *lua, lua_State *L)
-{
-    *(struct ls_lua **)lua_getextraspace(L) = lua;
-}
-
 int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct ls_buffer *why)
 {
     lua->base = options->base;
@@ -167,7 +162,7 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
     lua->L = err == 0 ? lua_newstate(allocate, &lua->heap) : NULL;
     err = lua->L ? 0 : -ENOMEM;
     if (err == 0) {
-        introduce(lua, lua->L);
+        *(struct ls_lua **)lua_getextraspace(lua->L) = lua;
         err = protected(lua, open_module, options, why);
     }
     if (err == 0)
@@ -180,26 +175,24 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
 
 /* ---- in the state of a program ---- */
 
-static const char kept = 0; /* key of what the state keeps */
+__attribute__((weak)) const bool ls_states_are_programs = false;
 
-/* A thread of our own in it, and what is known of it: both live as long as the state. */
-static struct ls_lua *push_kept(lua_State *program)
+static const char kept = 0, thread = 0; /* keys of what the registry keeps */
+
+struct ls_lua *ls_lua_of_program(lua_State *L)
 {
-    struct ls_lua *lua = lua_newuserdatauv(program, sizeof *lua, 1);
-    *lua = (struct ls_lua) { .of_program = true };
-    lua->L = lua_newthread(program);
-    lua_setiuservalue(program, -2, 1);
-    lua_rawsetp(program, LUA_REGISTRYINDEX, &kept);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept);
+    struct ls_lua *lua = lua_touserdata(L, -1);
+    lua_pop(L, 1);
     return lua;
 }
 
-static void introduce_program(struct ls_lua *lua, lua_State *program)
+static void keep(struct ls_lua *lua, lua_State *program)
 {
-    lua_rawgeti(program, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    introduce(lua, lua_tothread(program, -1));
-    lua_pop(program, 1);
-    introduce(lua, program);
-    introduce(lua, lua->L);
+    lua_pushlightuserdata(program, lua);
+    lua_rawsetp(program, LUA_REGISTRYINDEX, &kept);
+    lua->L = lua_newthread(program);
+    lua_rawsetp(program, LUA_REGISTRYINDEX, &thread);
 }
 
 static void count_heap(struct ls_lua *lua)
@@ -213,28 +206,45 @@ static void count_heap(struct ls_lua *lua)
 int ls_lua_adopt(struct ls_lua **out, lua_State *program, const struct ls_lua_options *options,
                  struct ls_buffer *why)
 {
-    struct ls_lua *lua = push_kept(program);
+    struct ls_lua *lua = *out = calloc(1, sizeof *lua);
+    if (!lua)
+        return -ENOMEM;
+    lua->of_program = true;
     fill(lua, options);
-    introduce_program(lua, program);
+    keep(lua, program);
     count_heap(lua);
     int err = compile_code(lua, false);
-    if (err == 0)
-        err = protected(lua, open_module, options, why);
-    if (err < 0)
-        ls_lua_free(&lua);
-    *out = lua;
-    return err;
+    return err < 0 ? err : protected(lua, open_module, options, why);
+}
+
+/* The program may have put an allocator of its own above ours meanwhile, which goes on calling it. */
+static void give_back(struct ls_lua *lua)
+{
+    void *ctx;
+    lua->heap.limit = 0;
+    if (lua_getallocf(lua->L, &ctx) == allocate_below && ctx == &lua->heap)
+        lua_setallocf(lua->L, lua->heap.below, lua->heap.below_ctx);
+    if (lua->collector.mode == 0)
+        return;
+    lua_gc(lua->L, LUA_GCSETPAUSE, lua->collector.pause);
+    if (lua->collector.mode == LUA_GCGEN)
+        lua_gc(lua->L, LUA_GCGEN, 0, 0);
 }
 
 static void release(struct ls_lua *lua)
 {
     static const struct ls_log nowhere = { .level = LS_LOG_OFF };
     if (lua->heap.below)
-        lua_setallocf(lua->L, lua->heap.below, lua->heap.below_ctx);
-    lua->heap.below = NULL;
+        give_back(lua);
     lua->loaded = true;
     lua->log = &nowhere;
+    lua->router = NULL;
+    lua->mounts = NULL;
+    lua->services = NULL;
+    lua->schedules = NULL;
+    lua->secrets = NULL;
     lua->commons = NULL;
+    lua->base = NULL;
     lua->handlers = NULL;
     lua->handler_count = 0;
 }
@@ -263,7 +273,9 @@ void ls_lua_settle(struct ls_lua *lua, uint64_t memory)
     uint64_t percent = 100 + memory / 2 / (lua->heap.used / 100 + 1);
     if (percent > FIRST_PAUSE)
         percent = FIRST_PAUSE;
-    lua_gc(lua->L, LUA_GCINC, (int)percent, 0, 0);
+    if (lua->of_program)
+        lua->collector.pause = lua_gc(lua->L, LUA_GCSETPAUSE, (int)percent);
+    lua->collector.mode = lua_gc(lua->L, LUA_GCINC, (int)percent, 0, 0);
     lua_gc(lua->L, LUA_GCCOLLECT); /* what the first one finalized */
     lua->heap.sweep_at = lua->heap.used / 100 * (size_t)percent;
 }

@@ -96,7 +96,10 @@ struct ls_lua {
                                             handler ends */
     void *quit_ctx;
     int exit_status; /* of that os.exit */
-    void *random;    /* the state of math.random */
+    struct {
+        int mode, pause;
+    } collector;  /* as it was in a program's state; mode 0: it still is */
+    void *random; /* the state of math.random */
 };
 
 /* 0; -EINVAL when a script fails: `why` says where and how; -ENOMEM, or -errno of the folder.
@@ -105,8 +108,9 @@ int ls_lua_new(struct ls_lua **lua, const struct ls_lua_options *options, struct
 
 /* Puts the module into the state of a program, whose functions become the handlers; ls_lua_load does the rest,
  * which is what the scripts have to say and needs the configuration. Of the options it wants what ls_app_open
- * does, and what routes go to. The same errors, and raises LUA_ERRMEM. The state keeps *lua, whose end is
- * before that of the state (ls_lua_free): functions that are called later find nothing to work on, and say so. */
+ * does, and what routes go to. The same errors, but *lua is then to be freed; raises when memory is short. Its end
+ * (ls_lua_free) may come before that of the state: functions that are called later, by finalizers, find that
+ * nothing is served any more. For them it is left to the end of the process. */
 int ls_lua_adopt(struct ls_lua **lua, lua_State *program, const struct ls_lua_options *options,
                  struct ls_buffer *why);
 int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct ls_buffer *why);
@@ -138,9 +142,14 @@ void ls_lua_allow(struct ls_lua *lua, uint64_t memory);
 /* Pushes what the Lua half provides. False: it provides nothing, and nothing is pushed. */
 bool ls_lua_provided(lua_State *L, enum ls_provided what);
 
+/* True in the module alone (src/module.c), whose states are programs': coroutines there may be older than what
+ * is known of the state, and the extra space of these is anything. */
+extern const bool ls_states_are_programs;
+struct ls_lua *ls_lua_of_program(lua_State *L);
+
 static inline struct ls_lua *ls_lua_of(lua_State *L)
 {
-    return *(struct ls_lua **)lua_getextraspace(L);
+    return ls_states_are_programs ? ls_lua_of_program(L) : *(struct ls_lua **)lua_getextraspace(L);
 }
 
 /* Whose handler runs; raises where none does: while scripts load. */

@@ -7,16 +7,10 @@
 #include "lua/interrupt.h"
 #include "os/sys.h"
 
-/* What is called here may be called by coroutines of a program's that do not know yet whose they are. */
-static struct ls_lua *keeper(lua_State *L, int upvalue)
+/* Calls the function that is the first upvalue with all arguments, for its results. */
+static int call_original(lua_State *L)
 {
-    return lua_touserdata(L, lua_upvalueindex(upvalue));
-}
-
-/* Calls the function at `index` with all arguments, for its results. */
-static int call_below(lua_State *L, int index)
-{
-    lua_pushvalue(L, index);
+    lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
     return lua_gettop(L);
@@ -26,10 +20,10 @@ static int call_below(lua_State *L, int index)
  * exit handler that was the supervisor's runs. While scripts load it is a mistake. */
 static int os_exit(lua_State *L)
 {
-    struct ls_lua *lua = keeper(L, 1);
+    struct ls_lua *lua = ls_lua_of(L);
     int status = EXIT_SUCCESS;
-    if (!lua->serving && lua->of_program)
-        return call_below(L, lua_upvalueindex(2));
+    if (lua->of_program && !lua->serving && lua->load_until == 0)
+        return call_original(L);
     if (lua_isboolean(L, 1))
         status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
     else
@@ -47,20 +41,19 @@ static int os_exit(lua_State *L)
  * something else of the kernel's EPERM, and what it was is said here. */
 static int start_program(lua_State *L)
 {
-    const struct ls_lua *lua = keeper(L, 1);
+    const struct ls_lua *lua = ls_lua_of(L);
     if (lua->serving && lua->alone && !lua_isnoneornil(L, 1)) {
         errno = EPERM;
         return luaL_fileresult(L, 0, NULL);
     }
-    return call_below(L, lua_upvalueindex(2));
+    return call_original(L);
 }
 
-/* The field `name` of the table on top of the stack is that function from now on, which stands before it. */
-static void stand_before(lua_State *L, const char *name, lua_CFunction function)
+/* The field `name` of the table on top of the stack is that function from now on, with what it was. */
+static void put_before(lua_State *L, const char *name, lua_CFunction function)
 {
-    lua_pushlightuserdata(L, ls_lua_of(L));
-    lua_getfield(L, -2, name);
-    lua_pushcclosure(L, function, 2);
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, function, 1);
     lua_setfield(L, -2, name);
 }
 
@@ -79,7 +72,7 @@ static int math_randomseed(lua_State *L)
         lua_pushinteger(L, pair[0]);
         lua_pushinteger(L, pair[1]);
     }
-    return call_below(L, lua_upvalueindex(2));
+    return call_original(L);
 }
 
 /* The numbers' state, which the functions of math share: four words, each of which may be anything as
@@ -114,8 +107,7 @@ void ls_stdlib_reseed(struct ls_lua *lua)
  * them; false: its error is. Nothing raises between enter and leave. */
 static bool run_coroutine(lua_State *L, lua_State *co, int given, int *got)
 {
-    struct ls_lua *lua = keeper(L, 1);
-    *(struct ls_lua **)lua_getextraspace(co) = lua;
+    struct ls_lua *lua = ls_lua_of(L);
     if (!lua_checkstack(co, given)) {
         lua_pushliteral(L, "too many arguments to resume");
         return false;
@@ -161,16 +153,15 @@ static int coroutine_resume(lua_State *L)
 
 static int close_coroutine(lua_State *L, lua_State *co)
 {
-    struct ls_lua *lua = keeper(L, 1);
-    lua_State *before = ls_interrupt_enter(lua, co);
+    lua_State *before = ls_interrupt_enter(ls_lua_of(L), co);
     int status = lua_resetthread(co);
-    ls_interrupt_leave(lua, before);
+    ls_interrupt_leave(ls_lua_of(L), before);
     return status;
 }
 
 static int wrapped(lua_State *L)
 {
-    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
+    lua_State *co = lua_tothread(L, lua_upvalueindex(1));
     int got = 0;
     if (run_coroutine(L, co, lua_gettop(L), &got))
         return got;
@@ -192,11 +183,10 @@ static int wrapped(lua_State *L)
 static int coroutine_wrap(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_pushvalue(L, lua_upvalueindex(1));
     lua_State *co = lua_newthread(L);
     lua_pushvalue(L, 1);
     lua_xmove(L, co, 1);
-    lua_pushcclosure(L, wrapped, 2);
+    lua_pushcclosure(L, wrapped, 1);
     return 1;
 }
 
@@ -230,14 +220,13 @@ void ls_stdlib_open(lua_State *L)
                                            { "close", coroutine_close },
                                            { NULL, NULL } };
     lua_getglobal(L, "coroutine");
-    lua_pushlightuserdata(L, ls_lua_of(L));
-    luaL_setfuncs(L, coroutines, 1);
+    luaL_setfuncs(L, coroutines, 0);
     lua_getglobal(L, "os");
-    stand_before(L, "exit", os_exit);
-    stand_before(L, "execute", start_program);
+    put_before(L, "exit", os_exit);
+    put_before(L, "execute", start_program);
     lua_getglobal(L, "io");
-    stand_before(L, "popen", start_program);
+    put_before(L, "popen", start_program);
     lua_getglobal(L, "math");
-    stand_before(L, "randomseed", math_randomseed);
+    put_before(L, "randomseed", math_randomseed);
     lua_pop(L, 4);
 }

@@ -299,6 +299,14 @@ static void fill_site(struct ls_generation *g)
         site->nonce = (uint64_t)(uintptr_t)g;
 }
 
+int ls_generation_forget(struct ls_generation *g)
+{
+    if (g->loading)
+        return -EBUSY;
+    ls_config_free(&g->config);
+    return ls_config_init(&g->config);
+}
+
 int ls_generation_check(struct ls_generation *g, struct luaserve_error *error)
 {
     struct ls_buffer faults = { 0 };
@@ -329,6 +337,7 @@ uint64_t ls_generation_digest(const struct ls_generation *g)
 
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
 {
+    g->loading = true;
     if (g->config.dev)
         g->digest = ls_generation_digest(g);
     if (ls_generation_check(g, error) < 0 || open_log(g, error) < 0 ||
