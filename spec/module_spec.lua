@@ -212,7 +212,7 @@ describe("the module", function()
       print("luaserve program listening on " .. table.concat(urls, " "))
       io.stdout:flush()
       assert(math.type(app:fd()) == "integer")
-      while app:step "10s" do
+      while app:step "50ms" do
         steps = steps + 1
         if steps == 40 then app:stop() end
       end
