@@ -8,6 +8,7 @@ LIB        := $(BUILD)/lib
 prefix     ?= /usr/local
 libdir     ?= $(prefix)/lib
 includedir ?= $(prefix)/include
+luacdir    ?= $(libdir)/lua/5.4
 comma      := ,
 MAP        := src/luaserve.map
 
@@ -16,7 +17,7 @@ MAP        := src/luaserve.map
 install: install-lib
 uninstall: uninstall-lib
 
-lib: $(LIB)/libluaserve.a $(LIB)/libluaserve.so.$(ABI) ## the library for C programs, static and shared
+lib: $(LIB)/libluaserve.a $(LIB)/libluaserve.so.$(ABI) $(LIB)/luaserve.so ## the library for C programs, and the module for Lua's
 
 # One object, in which all but the public names is local.
 $(LIB)/libluaserve.a: $(OBJ)
@@ -30,6 +31,12 @@ $(LIB)/libluaserve.so.$(ABI): $(OBJ) $(MAP)
 	@mkdir -p $(@D)
 	$(call SAY,LINK,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(MAP) \
 	    $(filter-out -Wl$(comma)-E,$(LDFLAGS)) -o $@ $(OBJ) -l:libnettle.a -ljansson -lm
+
+# For `require "luaserve"` in plain lua5.4. It shows one name.
+$(LIB)/luaserve.so: $(BUILD)/module.o $(OBJ)
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)$(CC) -shared -Wl,--version-script=src/module.map \
+	    $(filter-out -Wl$(comma)-E,$(LDFLAGS)) -o $@ $^ -l:libnettle.a -ljansson -lm
 
 define PC
 prefix=$(prefix)
@@ -47,13 +54,14 @@ endef
 export PC
 
 install-lib: lib ## header, libraries and luaserve.pc below DESTDIR and prefix (/usr/local)
-	umask 022 && install -d "$(DESTDIR)$(includedir)" "$(DESTDIR)$(libdir)/pkgconfig" && \
+	umask 022 && install -d "$(DESTDIR)$(includedir)" "$(DESTDIR)$(libdir)/pkgconfig" "$(DESTDIR)$(luacdir)" && \
 	    install -m 644 src/luaserve.h "$(DESTDIR)$(includedir)" && \
 	    install -m 644 $(LIB)/libluaserve.a $(LIB)/libluaserve.so.$(ABI) "$(DESTDIR)$(libdir)" && \
+	    install -m 644 $(LIB)/luaserve.so "$(DESTDIR)$(luacdir)" && \
 	    ln -sf libluaserve.so.$(ABI) "$(DESTDIR)$(libdir)/libluaserve.so" && \
 	    echo "$$PC" > "$(DESTDIR)$(libdir)/pkgconfig/luaserve.pc"
 
 uninstall-lib:
 	rm -f "$(DESTDIR)$(includedir)/luaserve.h" "$(DESTDIR)$(libdir)/libluaserve.a" \
 	    "$(DESTDIR)$(libdir)/libluaserve.so" "$(DESTDIR)$(libdir)/libluaserve.so.$(ABI)" \
-	    "$(DESTDIR)$(libdir)/pkgconfig/luaserve.pc"
+	    "$(DESTDIR)$(libdir)/pkgconfig/luaserve.pc" "$(DESTDIR)$(luacdir)/luaserve.so"

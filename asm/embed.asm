@@ -31,6 +31,7 @@ section .rodata
     EMBED ls_duplex_source, "src/lua/duplex.lua"
     EMBED ls_observe_source, "src/lua/observe.lua"
     EMBED ls_status_source, "src/lua/status.lua"
+    EMBED ls_program_source, "src/lua/program.lua"
     EMBED ls_status_html, "src/lua/status.html"
     EMBED ls_status_css, "src/lua/status.css"
     EMBED ls_status_js, "src/lua/status.js"

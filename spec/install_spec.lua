@@ -61,6 +61,7 @@ local function expected()
     "644 include/luaserve.h",
     "644 lib/libluaserve.a",
     "644 lib/libluaserve.so.0",
+    "644 lib/lua/5.4/luaserve.so",
     "644 lib/pkgconfig/luaserve.pc",
     "644 lib/systemd/system/luaserve.service",
     "644 lib/systemd/system/luaserve.socket",

@@ -187,6 +187,24 @@ describe("handlers", function()
     assert.truthy(server:log "stack traceback")
   end)
 
+  it("have tracebacks of the scripts' frames, and a text for errors that have none", function()
+    local other = spec.start { scripts = { ["a.lua"] = [[
+      local app = require "luaserve"
+      app:before("/*", function() end)
+      app:get("/table", function() error {} end)
+      app:get("/text", function() error(setmetatable({}, { __tostring = function() return "its text" end })) end)
+      app:get("/call", function() app.render(1) return "" end)]] } }
+    for _, path in ipairs { "/table", "/text", "/call" } do assert.equal(500, other:get(path).status) end
+    other:stop()
+    local log = other:log()
+    assert.truthy(log:find "%(error object is a table value%)\n *stack traceback:\n%s*%[C%]: in function 'error'\n%s*scripts/a%.lua:3")
+    assert.truthy(log:find "\n *its text\n")
+    assert.truthy(log:find "scripts/a%.lua:5: render: there is no template 1[^\n]*\n *stack traceback:\n%s*scripts/a%.lua:5: in")
+    assert.is_nil(log:find("?:", 1, true))
+    local _, _, said = spec.run { scripts = { ["a.lua"] = "\n" .. 'require "luaserve":get("x", print)' } }
+    assert.truthy(said:find 'scripts/a%.lua:2: bad pattern[^\n]*\n[^\n]*stack traceback:\n[^\n]*scripts/a%.lua:2: in main chunk\n$')
+  end)
+
   it("may abort with a status and a message, shown escaped", function()
     local response = server:get "/abort"
     assert.equal(403, response.status)

@@ -213,6 +213,27 @@ function app:tcp(address, options, handler) end
 ---@overload fun(self, interval: luaserve.Duration, run: fun()): self
 function app:every(interval, options, run) end
 
+---In a Lua program: serves until the server has stopped. In scripts of the command: nothing.
+---@param config? table as in config.lua; scripts are run only if `scripts` is set
+function app:run(config) end
+
+---In a Lua program: listens, and serves as long as it calls app:step.
+---@param config? table as in config.lua; scripts are run only if `scripts` is set
+---@return string[] urls that it listens on
+function app:start(config) end
+
+---In a Lua program: does what there is to do, and waits for it as long as that.
+---@param timeout? luaserve.Duration nil: as long as it takes
+---@return boolean more false: the server has stopped
+function app:step(timeout) end
+
+---In a Lua program: a descriptor that can be read whenever app:step has something to do.
+---@return integer fd
+function app:fd() end
+
+---In a Lua program: stops gracefully; called again, at once.
+function app:stop() end
+
 ---What a handler returns to send the client elsewhere.
 ---@param location string
 ---@param status? integer 300 to 399; 302

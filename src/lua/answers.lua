@@ -26,8 +26,12 @@ end
 
 -- Templates ----------------------------------------------------------------------------------------
 
-local templates = views.compile(core.templates)
-if not core.dev then core.templates = nil end -- their texts are of no use any more
+local templates = views.compile {}
+
+local function compile()
+  templates = views.compile(core.templates)
+  if not core.dev then core.templates = nil end -- their texts are of no use any more
+end
 
 local function check_template(name, values)
   if type(name) ~= "string" or not templates:has(name) then
@@ -130,3 +134,5 @@ function core.response.event_stream(res, options)
   set_fields(res)
   return core.event(res, retry and ("retry: %d\n\n"):format(retry // 1000) or ":\n\n", heartbeat)
 end
+
+return compile

@@ -35,7 +35,8 @@
     X(views)                                                                                       \
     X(answers)                                                                                     \
     X(dev)                                                                                         \
-    X(live) X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex) X(observe) X(status)
+    X(live)                                                                                        \
+    X(sockets) X(channels) X(dial) X(shared) X(schedules) X(duplex) X(observe) X(status) X(program)
 
 #define DECLARE(name)                                                                              \
     extern const char ls_##name##_source[] __attribute__((visibility("hidden")));                  \
@@ -52,7 +53,8 @@ static const struct part {
 _Static_assert(sizeof parts / sizeof *parts == LS_APP_PARTS, "all have their place");
 
 const char ls_app_files = 0, ls_app_next = 0, ls_app_abort = 0;
-static const char settle = 0; /* key of the function that app.lua gives for ls_app_settle */
+/* Keys of the functions that app.lua gives for ls_app_configure and ls_app_settle. */
+static const char configure = 0, settle = 0;
 
 /* Raises at the place of the user's call, which is two levels up: a function of app.lua is
  * between. */
@@ -184,6 +186,20 @@ static void set_marker(lua_State *L, const void *key, const char *name)
     lua_setfield(L, -2, name);
 }
 
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+/* What program.lua calls. */
+static void push_program(lua_State *L, const struct ls_lua_options *options)
+{
+    lua_newtable(L);
+    lua_pushlightuserdata(L, options->program_ctx);
+    luaL_setfuncs(L, options->program, 1);
+}
+
 void ls_app_open(lua_State *L, const struct ls_lua_options *options)
 {
     lua_pushcfunction(L, core_part);
@@ -202,7 +218,7 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_dial_core(L);
     ls_duplex_core(L);
     ls_channels_core(L);
-    ls_observe_core(L, options);
+    ls_observe_core(L);
     ls_natives_core(L, options->natives);
     ls_conn_methods(L);
     lua_setfield(L, -2, "conn");
@@ -215,29 +231,39 @@ void ls_app_open(lua_State *L, const struct ls_lua_options *options)
     ls_json_open(L);
     lua_setfield(L, -2, "json");
     ls_secret_open(L);
-    lua_pushstring(L, options->version);
-    lua_setfield(L, -2, "version");
-    ls_templates_push(L, options->views);
-    lua_setfield(L, -2, "templates");
-    lua_pushstring(L, options->mode);
-    lua_setfield(L, -2, "mode");
-    lua_pushstring(L, options->scripts);
-    lua_setfield(L, -2, "scripts");
-    lua_pushboolean(L, options->dev);
-    lua_setfield(L, -2, "dev");
-    lua_pushstring(L, options->session_cookie);
-    lua_setfield(L, -2, "session_cookie");
-    lua_pushinteger(L, (lua_Integer)(options->session_max_age / 1000000));
-    lua_setfield(L, -2, "session_max_age");
+    set_text(L, "version", options->version);
+    if (options->program) {
+        push_program(L, options);
+        lua_setfield(L, -2, "program");
+    }
     set_marker(L, &ls_app_next, "next");
     set_marker(L, &ls_app_files, "files");
     set_marker(L, &ls_app_abort, "abort");
-    lua_call(L, 1, 2);
+    lua_call(L, 1, 3);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &settle);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &configure);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_insert(L, -2);
     lua_setfield(L, -2, "luaserve");
     lua_pop(L, 1);
+}
+
+void ls_app_configure(lua_State *L, const struct ls_lua_options *options)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &configure);
+    lua_newtable(L);
+    ls_templates_push(L, options->views);
+    lua_setfield(L, -2, "templates");
+    set_text(L, "mode", options->mode);
+    set_text(L, "scripts", options->scripts);
+    lua_pushboolean(L, options->dev);
+    lua_setfield(L, -2, "dev");
+    set_text(L, "session_cookie", options->session_cookie);
+    lua_pushinteger(L, (lua_Integer)(options->session_max_age / 1000000));
+    lua_setfield(L, -2, "session_max_age");
+    set_text(L, "status_at", options->status ? options->status : "");
+    set_text(L, "metrics_at", options->metrics ? options->metrics : "");
+    lua_call(L, 1, 0);
 }
 
 void ls_app_settle(lua_State *L)

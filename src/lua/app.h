@@ -5,14 +5,18 @@
 
 #include "lua/state.h"
 
-enum { LS_APP_PARTS = 20 }; /* files of the Lua half */
+enum { LS_APP_PARTS = 21 }; /* files of the Lua half */
 
 /* Compiles them in a state of its own, so that the compiler's garbage does not lie in the memory that every
  * fork hands on; nor, with `strip`, lines and names for debuggers. 0 or -ENOMEM. */
 int ls_app_compile(struct ls_buffer code[LS_APP_PARTS], bool strip);
 
-/* Puts the module into package.loaded. Inside a protected call. */
+/* Puts the module into package.loaded; of the options it wants `version`, `natives` and `program`. Inside a
+ * protected call. */
 void ls_app_open(lua_State *L, const struct ls_lua_options *options);
+
+/* The other options, before scripts run. The same. */
+void ls_app_configure(lua_State *L, const struct ls_lua_options *options);
 
 /* All scripts have run: hooks and error handlers are put around the handlers. The same. */
 void ls_app_settle(lua_State *L);

@@ -10,16 +10,15 @@ local check = part "check"
 local routes = part("routes", core, check)
 local fail, described = check.fail, check.described
 
-local app = { version = core.version, mode = core.mode, dev = core.dev, json = core.json, next = core.next }
+local app = { version = core.version, json = core.json, next = core.next }
 
 local function check_dot(first, name)
   if first == app then fail(2, "call app.%s(...) with a dot", name) end
 end
 
-part("session", core, part("cookies", core, check))
+local open_session = part("session", core, part("cookies", core, check))
 part("forms", core, check, app)
-part("answers", core, check, app, check_dot, part("views", core))
-if core.dev then part("dev", core) end
+local compile_views = part("answers", core, check, app, check_dot, part("views", core))
 part("auth", core, check, app, check_dot)
 local live = part("live", core, check, routes)
 part("sockets", core, check, routes, live)
@@ -29,7 +28,7 @@ part("shared", core, check, app, check_dot)
 part("schedules", core, check, routes)
 part("duplex", core, check)
 routes.open(app)
-part("observe", core)
+part("program", core, check, app)
 
 function app.escape(text)
   check_dot(text, "escape")
@@ -71,5 +70,15 @@ for _, level in ipairs { "debug", "info", "warn", "error" } do
   end
 end
 
--- The second result is called once all scripts have run.
-return app, part("around", core, routes)
+--- What the configuration says, before scripts run.
+local function configure(settings)
+  for name, value in pairs(settings) do core[name] = value end
+  app.mode, app.dev = core.mode, core.dev
+  open_session()
+  compile_views()
+  if core.dev then part("dev", core) end
+  part("observe", core)
+end
+
+-- The third result is called once all scripts have run.
+return app, configure, part("around", core, routes)

@@ -10,6 +10,7 @@
 #include "lua/app.h"
 #include "lua/handler.h"
 #include "lua/routes.h"
+#include "lua/traceback.h"
 
 enum { REPORT_ROOM = 256 << 10 }; /* bytes over the budget, for the report of what went wrong */
 
@@ -92,7 +93,7 @@ static int describe_failure(lua_State *L)
     if (f->call->returned)
         describe_result(L, f->call);
     else
-        luaL_traceback(L, co, lua_tostring(L, -1), 0);
+        ls_traceback(L, co, 2, 0);
     ls_buffer_text(&f->text, lua_tostring(L, -1));
     if (ls_lua_of(L)->dev)
         make_page(L, f);

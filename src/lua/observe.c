@@ -48,7 +48,7 @@ static int core_trace(lua_State *L)
     return 1;
 }
 
-void ls_observe_core(lua_State *L, const struct ls_lua_options *options)
+void ls_observe_core(lua_State *L)
 {
     static const luaL_Reg functions[] = { { "is_observer", core_is_observer },
                                           { "metrics", core_metrics },
@@ -56,8 +56,4 @@ void ls_observe_core(lua_State *L, const struct ls_lua_options *options)
                                           { NULL, NULL } };
     luaL_setfuncs(L, functions, 0);
     ls_status_core(L);
-    lua_pushstring(L, options->status ? options->status : "");
-    lua_setfield(L, -2, "status_at");
-    lua_pushstring(L, options->metrics ? options->metrics : "");
-    lua_setfield(L, -2, "metrics_at");
 }

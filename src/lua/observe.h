@@ -4,7 +4,6 @@
 
 #include "lua/state.h"
 
-void ls_observe_core(lua_State *L,
-                     const struct ls_lua_options *options); /* into the table on top */
+void ls_observe_core(lua_State *L); /* into the table on top */
 
 #endif

@@ -3,8 +3,8 @@
 local core = ...
 
 local function refuse(key)
-  return { status = 403, text = key .. " is for this machine and the observers that config.lua names, " ..
-    "and for nobody who comes through a proxy.\n" }
+  return { status = 403, text = key .. " is for who comes over loopback or a Unix socket, and for the " ..
+    "observers that config.lua names; and for nobody who comes through a proxy.\n" }
 end
 
 local function serve(key, path, handler)

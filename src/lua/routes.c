@@ -89,12 +89,15 @@ static int refuse(lua_State *L, struct ls_buffer *why, const char *where)
     return lua_error(L);
 }
 
-static void check_loading(lua_State *L, const char *where)
+/* late(): why it is too late to say what the server is to do; nothing while it is not. */
+static int core_late(lua_State *L)
 {
-    if (!ls_lua_of(L)->serving)
-        return;
-    lua_pushfstring(L, "%s: this can be done only while the scripts load", where);
-    lua_error(L);
+    const struct ls_lua *lua = ls_lua_of(L);
+    if (!lua->loaded)
+        return 0;
+    lua_pushstring(L, lua->of_program ? "this can be done only before the server starts"
+                                      : "this can be done only while the scripts load");
+    return 1;
 }
 
 /* route { methods, pattern, handler or files, where, limits, host }: limits in bytes and microseconds.
@@ -104,7 +107,6 @@ static int core_route(lua_State *L)
     struct ls_lua *lua = ls_lua_of(L);
     luaL_checktype(L, 1, LUA_TTABLE);
     struct ls_route route = { .handler = -1, .where = (char *)text_field(L, "where") };
-    check_loading(L, route.where);
     route.methods = method_bits(L, route.where);
     route.pattern = (char *)text_field(L, "pattern"); /* these are copied by the router */
     route.host = (char *)text_field(L, "host");
@@ -132,7 +134,6 @@ static int core_service(lua_State *L)
     struct ls_address address;
     struct ls_service_at service = { .address = (char *)text_field(L, "address"),
                                      .where = (char *)text_field(L, "where") };
-    check_loading(L, service.where);
     int err = ls_address_parse(ls_slice_of(service.address), &address);
     if (err < 0)
         return luaL_error(L,
@@ -192,7 +193,6 @@ static int core_folder(lua_State *L)
     struct ls_www www = { .index = luaL_checkstring(L, 3),
                           .listing = lua_toboolean(L, 4),
                           .max_age = (uint64_t)luaL_checkinteger(L, 5) };
-    check_loading(L, where);
     const char *folder = path;
     if (path[0] != '/' && lua->base)
         folder = lua_pushfstring(L, "%s/%s", lua->base, path);
@@ -289,7 +289,6 @@ static int core_schedule(lua_State *L)
                                     .where = (char *)text_field(L, "where"),
                                     .interval = time_field(L, "interval"),
                                     .first = time_field(L, "first") };
-    check_loading(L, schedule.where);
     schedule.own = own_limits(L);
     lua_getfield(L, 1, "handler");
     schedule.handler = keep_handler(L, lua_gettop(L));
@@ -305,15 +304,21 @@ static int core_schedule(lua_State *L)
 
 void ls_routes_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        { "route", core_route },           { "around", core_around },
-        { "unrouted", core_unrouted },     { "provide", core_provide },
-        { "folder", core_folder },         { "pattern", core_pattern },
-        { "covers", core_covers },         { "look", core_look },
-        { "at_host", core_at_host },       { "begun", core_begun },
-        { "handler_of", core_handler_of }, { "service", core_service },
-        { "schedule", core_schedule },     { NULL, NULL }
-    };
+    static const luaL_Reg functions[] = { { "route", core_route },
+                                          { "around", core_around },
+                                          { "unrouted", core_unrouted },
+                                          { "provide", core_provide },
+                                          { "folder", core_folder },
+                                          { "pattern", core_pattern },
+                                          { "covers", core_covers },
+                                          { "look", core_look },
+                                          { "at_host", core_at_host },
+                                          { "begun", core_begun },
+                                          { "handler_of", core_handler_of },
+                                          { "service", core_service },
+                                          { "schedule", core_schedule },
+                                          { "late", core_late },
+                                          { NULL, NULL } };
     luaL_newmetatable(L, PATTERN);
     lua_pop(L, 1);
     luaL_setfuncs(L, functions, 0);

@@ -25,8 +25,9 @@ local function new_scope(self, scope)
 end
 
 local function scope_of(self, name)
-  local scope = M.scopes[self]
+  local scope, late = M.scopes[self], core.late()
   if not scope then fail(2, "call app:%s(...) with a colon", name) end
+  if late then fail(2, "app:%s: %s", name, late) end
   return scope
 end
 

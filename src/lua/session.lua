@@ -5,7 +5,7 @@
 -- the signature over what stands before it, and over the cookie's name.
 local core, put_cookie = ...
 
-local NAME, MAX_AGE = core.session_cookie, core.session_max_age
+local NAME, MAX_AGE -- session.cookie, and session.max_age in seconds
 local DEPTH = 64
 local MOST = 4000 -- bytes of a cookie that every browser keeps (RFC 6265 6.1 says 4096 with its attributes)
 
@@ -85,3 +85,6 @@ core.provide("seal", function(req, res)
 end)
 
 core.request.session = { session }
+
+--- The configuration is known.
+return function() NAME, MAX_AGE = core.session_cookie, core.session_max_age end

@@ -17,6 +17,7 @@
 #include "lua/scripts.h"
 #include "lua/sockets.h"
 #include "lua/stdlib.h"
+#include "lua/traceback.h"
 
 /* When the next cycle begins, in percent of what the last one left; Lua's own is 200. Lua's text
  * buffers do not collect before they give up, so in a worker a cycle has to begin before its garbage
@@ -43,15 +44,26 @@ static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
     return at;
 }
 
-struct loading { /* of the one protected call that does all */
-    struct ls_lua *lua;
-    const struct ls_lua_options *options;
-};
-
-static int load_all(lua_State *L)
+/* The same over the allocator of a program. */
+static void *allocate_below(void *ctx, void *old, size_t old_size, size_t size)
 {
-    const struct loading *l = lua_touserdata(L, 1);
-    luaL_openlibs(L);
+    struct ls_heap *heap = ctx;
+    size_t had = old ? old_size : 0;
+    if (size > had && heap->limit > 0 && heap->used + (size - had) > heap->limit)
+        return NULL;
+    void *at = heap->below(heap->below_ctx, old, old_size, size);
+    if (at || size == 0)
+        heap->used += size - had;
+    return at;
+}
+
+/* ---- making and loading, in protected calls ---- */
+
+static int open_module(lua_State *L)
+{
+    const struct ls_lua_options *options = lua_touserdata(L, 1);
+    if (!options->program)
+        luaL_openlibs(L);
     ls_stdlib_open(L);
     ls_held_open(L);
     ls_request_open(L);
@@ -60,28 +72,34 @@ static int load_all(lua_State *L)
     ls_conn_open(L);
     ls_duplex_open(L);
     ls_sockets_open(L);
-    ls_app_open(L, l->options);
-    ls_natives_prepare(L, l->options->natives);
-    if (l->options->scripts)
-        ls_scripts_run(L, l->options->scripts);
+    ls_app_open(L, options);
+    return 0;
+}
+
+static int load_all(lua_State *L)
+{
+    const struct ls_lua_options *options = lua_touserdata(L, 1);
+    ls_app_configure(L, options);
+    ls_natives_prepare(L, options->natives);
+    if (options->scripts)
+        ls_scripts_run(L, options->scripts);
     ls_app_settle(L);
     return 0;
 }
 
 static int with_traceback(lua_State *L)
 {
-    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+    ls_traceback(L, L, 1, 1);
     return 1;
 }
 
-static int protected_load(struct ls_lua *lua, const struct ls_lua_options *options,
-                          struct ls_buffer *why)
+static int protected(struct ls_lua *lua, lua_CFunction function,
+                     const struct ls_lua_options *options, struct ls_buffer *why)
 {
-    struct loading l = { lua, options };
     lua_State *L = lua->L;
     lua_pushcfunction(L, with_traceback);
-    lua_pushcfunction(L, load_all);
-    lua_pushlightuserdata(L, &l);
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, (void *)options);
     int status = lua_pcall(L, 1, 0, 1);
     if (status != LUA_OK) {
         const char *message = lua_tostring(L, -1);
@@ -91,54 +109,162 @@ static int protected_load(struct ls_lua *lua, const struct ls_lua_options *optio
     return status == LUA_OK ? 0 : status == LUA_ERRMEM ? -ENOMEM : -EINVAL;
 }
 
+static void free_code(struct ls_lua *lua)
+{
+    for (size_t i = 0; lua->code && i < LS_APP_PARTS; i++)
+        ls_buffer_free(&lua->code[i]);
+    free(lua->code);
+    lua->code = NULL;
+}
+
+static int compile_code(struct ls_lua *lua, bool strip)
+{
+    lua->code = calloc(LS_APP_PARTS, sizeof *lua->code);
+    return lua->code ? ls_app_compile(lua->code, strip) : -ENOMEM;
+}
+
+static void fill(struct ls_lua *lua, const struct ls_lua_options *options)
+{
+    lua->router = options->router;
+    lua->mounts = options->mounts;
+    lua->services = options->services;
+    lua->schedules = options->schedules;
+    lua->unrouted = -1;
+    for (int i = 0; i < LS_PROVIDED; i++)
+        lua->provided[i] = LUA_NOREF;
+    lua->log = options->log;
+    lua->secrets = options->secrets;
+}
+
+int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct ls_buffer *why)
+{
+    lua->base = options->base;
+    lua->dev = options->dev;
+    lua->alone = options->alone;
+    ls_interrupt_loading(lua, options->load_until);
+    int err = protected(lua, load_all, options, why);
+    ls_interrupt_loading(lua, 0);
+    free_code(lua);
+    lua->loaded = true;
+    if (err == 0)
+        ls_stdlib_settle(lua);
+    return err;
+}
+
 int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct ls_buffer *why)
 {
     struct ls_lua *lua = calloc(1, sizeof *lua);
     *out = NULL;
     if (!lua)
         return -ENOMEM;
-    lua->router = options->router;
-    lua->mounts = options->mounts;
-    lua->services = options->services;
-    lua->schedules = options->schedules;
-    lua->base = options->base;
-    lua->unrouted = -1;
-    for (int i = 0; i < LS_PROVIDED; i++)
-        lua->provided[i] = LUA_NOREF;
-    lua->log = options->log;
-    lua->secrets = options->secrets;
-    lua->dev = options->dev;
-    lua->alone = options->alone;
-    struct ls_buffer code[LS_APP_PARTS] = { { .at = NULL } };
-    int err = ls_app_compile(code, !options->dev);
-    lua->code = code;
+    fill(lua, options);
+    int err = compile_code(lua, !options->dev);
     lua->L = err == 0 ? lua_newstate(allocate, &lua->heap) : NULL;
     err = lua->L ? 0 : -ENOMEM;
     if (err == 0) {
         *(struct ls_lua **)lua_getextraspace(lua->L) = lua;
-        ls_interrupt_loading(lua, options->load_until);
-        err = protected_load(lua, options, why);
-        ls_interrupt_loading(lua, 0);
+        err = protected(lua, open_module, options, why);
     }
-    lua->code = NULL;
-    for (size_t i = 0; i < LS_APP_PARTS; i++)
-        ls_buffer_free(&code[i]);
     if (err == 0)
-        ls_stdlib_settle(lua);
+        err = ls_lua_load(lua, options, why);
     if (err < 0)
         ls_lua_free(&lua);
     *out = lua;
     return err;
 }
 
-void ls_lua_free(struct ls_lua **lua)
+/* ---- in the state of a program ---- */
+
+__attribute__((weak)) const bool ls_states_are_programs = false;
+
+static const char kept = 0, thread = 0; /* keys of what the registry keeps */
+
+struct ls_lua *ls_lua_of_program(lua_State *L)
 {
-    if (*lua && (*lua)->L)
-        lua_close((*lua)->L);
-    if (*lua)
-        free((*lua)->handlers);
-    free(*lua);
-    *lua = NULL;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept);
+    struct ls_lua *lua = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return lua;
+}
+
+static void keep(struct ls_lua *lua, lua_State *program)
+{
+    lua_pushlightuserdata(program, lua);
+    lua_rawsetp(program, LUA_REGISTRYINDEX, &kept);
+    lua->L = lua_newthread(program);
+    lua_rawsetp(program, LUA_REGISTRYINDEX, &thread);
+}
+
+static void count_heap(struct ls_lua *lua)
+{
+    struct ls_heap *heap = &lua->heap;
+    heap->used = ((size_t)lua_gc(lua->L, LUA_GCCOUNT) << 10) + (size_t)lua_gc(lua->L, LUA_GCCOUNTB);
+    heap->below = lua_getallocf(lua->L, &heap->below_ctx);
+    lua_setallocf(lua->L, allocate_below, heap);
+}
+
+int ls_lua_adopt(struct ls_lua **out, lua_State *program, const struct ls_lua_options *options,
+                 struct ls_buffer *why)
+{
+    struct ls_lua *lua = *out = calloc(1, sizeof *lua);
+    if (!lua)
+        return -ENOMEM;
+    lua->of_program = true;
+    fill(lua, options);
+    keep(lua, program);
+    count_heap(lua);
+    int err = compile_code(lua, false);
+    return err < 0 ? err : protected(lua, open_module, options, why);
+}
+
+/* The program may have put an allocator of its own above ours meanwhile, which goes on calling it. */
+static void give_back(struct ls_lua *lua)
+{
+    void *ctx;
+    lua->heap.limit = 0;
+    if (lua_getallocf(lua->L, &ctx) == allocate_below && ctx == &lua->heap)
+        lua_setallocf(lua->L, lua->heap.below, lua->heap.below_ctx);
+    if (lua->collector.mode == 0)
+        return;
+    lua_gc(lua->L, LUA_GCSETPAUSE, lua->collector.pause);
+    if (lua->collector.mode == LUA_GCGEN)
+        lua_gc(lua->L, LUA_GCGEN, 0, 0);
+}
+
+static void release(struct ls_lua *lua)
+{
+    static const struct ls_log nowhere = { .level = LS_LOG_OFF };
+    if (lua->heap.below)
+        give_back(lua);
+    lua->loaded = true;
+    lua->log = &nowhere;
+    lua->router = NULL;
+    lua->mounts = NULL;
+    lua->services = NULL;
+    lua->schedules = NULL;
+    lua->secrets = NULL;
+    lua->commons = NULL;
+    lua->base = NULL;
+    lua->handlers = NULL;
+    lua->handler_count = 0;
+}
+
+/* ---- its end ---- */
+
+void ls_lua_free(struct ls_lua **out)
+{
+    struct ls_lua *lua = *out;
+    *out = NULL;
+    if (!lua)
+        return;
+    if (lua->L && !lua->of_program)
+        lua_close(lua->L);
+    free_code(lua);
+    free(lua->handlers);
+    if (lua->of_program)
+        release(lua);
+    else
+        free(lua);
 }
 
 void ls_lua_settle(struct ls_lua *lua, uint64_t memory)
@@ -147,7 +273,9 @@ void ls_lua_settle(struct ls_lua *lua, uint64_t memory)
     uint64_t percent = 100 + memory / 2 / (lua->heap.used / 100 + 1);
     if (percent > FIRST_PAUSE)
         percent = FIRST_PAUSE;
-    lua_gc(lua->L, LUA_GCINC, (int)percent, 0, 0);
+    if (lua->of_program)
+        lua->collector.pause = lua_gc(lua->L, LUA_GCSETPAUSE, (int)percent);
+    lua->collector.mode = lua_gc(lua->L, LUA_GCINC, (int)percent, 0, 0);
     lua_gc(lua->L, LUA_GCCOLLECT); /* what the first one finalized */
     lua->heap.sweep_at = lua->heap.used / 100 * (size_t)percent;
 }

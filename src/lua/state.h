@@ -32,6 +32,8 @@ struct ls_secrets;
 struct ls_natives;
 
 struct ls_heap {
+    lua_Alloc below; /* of the program whose state it is; NULL: it is our own */
+    void *below_ctx;
     size_t used, limit; /* bytes; limit 0: none */
     size_t loaded;      /* bytes that the scripts took */
     size_t sweep_at;    /* bytes at which the first cycle begins */
@@ -56,17 +58,21 @@ struct ls_lua_options {
     uint64_t load_until; /* µs of ls_clock_us: when loading has to be over */
     const char *version;
     const struct ls_natives *natives; /* native.h; NULL: there are none */
+    const luaL_Reg
+        *program; /* ls_lua_adopt: what program.lua calls, with program_ctx as its upvalue */
+    void *program_ctx;
 };
 
 struct ls_lua {
-    lua_State *L;
+    lua_State *L;    /* ours, in which nothing runs but while we say so */
+    bool of_program; /* see ls_lua_adopt */
     struct ls_heap heap;
     struct ls_router *router;
     struct ls_mounts *mounts;
     struct ls_services *services;
     struct ls_schedules *schedules;
     const char *base;
-    const struct ls_buffer *code;    /* while it loads: see ls_app_compile */
+    struct ls_buffer *code;          /* while it loads: see ls_app_compile */
     struct ls_lua_handler *handlers; /* routes.h: by their numbers */
     size_t handler_count;
     int unrouted; /* the number of one; -1: nobody stands before what no route answers */
@@ -79,7 +85,8 @@ struct ls_lua {
     struct ls_hub *hub;               /* its subscriptions; NULL: it has had none */
     struct ls_conn *conns;            /* that handlers have made */
     bool dev, alone;
-    bool serving; /* in a worker: routes can no longer be added, os.exit ends the worker */
+    bool loaded;                         /* routes can no longer be added */
+    bool serving;                        /* in a worker: os.exit ends it */
     struct ls_engine *current;           /* whose handler runs; NULL: none */
     uint64_t waits;                      /* of all handlers, with the one that may follow: from 1 */
     lua_State *volatile running;         /* the coroutine that an interrupt has to reach */
@@ -89,12 +96,25 @@ struct ls_lua {
                                             handler ends */
     void *quit_ctx;
     int exit_status; /* of that os.exit */
-    void *random;    /* the state of math.random */
+    struct {
+        int mode, pause;
+    } collector;  /* as it was in a program's state; mode 0: it still is */
+    void *random; /* the state of math.random */
 };
 
 /* 0; -EINVAL when a script fails: `why` says where and how; -ENOMEM, or -errno of the folder.
  * NULL in *lua after a failure. */
 int ls_lua_new(struct ls_lua **lua, const struct ls_lua_options *options, struct ls_buffer *why);
+
+/* Puts the module into the state of a program, whose functions become the handlers; ls_lua_load does the rest,
+ * which is what the scripts have to say and needs the configuration. Of the options it wants what ls_app_open
+ * does, and what routes go to. The same errors, but *lua is then to be freed; raises when memory is short. Its end
+ * (ls_lua_free) may come before that of the state: functions that are called later, by finalizers, find that
+ * nothing is served any more. For them it is left to the end of the process. */
+int ls_lua_adopt(struct ls_lua **lua, lua_State *program, const struct ls_lua_options *options,
+                 struct ls_buffer *why);
+int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct ls_buffer *why);
+
 void ls_lua_free(struct ls_lua **lua);
 
 /* Collects all garbage, and lets the next cycle begin only when the heap has grown several times, or
@@ -122,9 +142,14 @@ void ls_lua_allow(struct ls_lua *lua, uint64_t memory);
 /* Pushes what the Lua half provides. False: it provides nothing, and nothing is pushed. */
 bool ls_lua_provided(lua_State *L, enum ls_provided what);
 
+/* True in the module alone (src/module.c), whose states are programs': coroutines there may be older than what
+ * is known of the state, and the extra space of these is anything. */
+extern const bool ls_states_are_programs;
+struct ls_lua *ls_lua_of_program(lua_State *L);
+
 static inline struct ls_lua *ls_lua_of(lua_State *L)
 {
-    return *(struct ls_lua **)lua_getextraspace(L);
+    return ls_states_are_programs ? ls_lua_of_program(L) : *(struct ls_lua **)lua_getextraspace(L);
 }
 
 /* Whose handler runs; raises where none does: while scripts load. */

@@ -7,12 +7,23 @@
 #include "lua/interrupt.h"
 #include "os/sys.h"
 
+/* Calls the function that is the first upvalue with all arguments, for its results. */
+static int call_original(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 /* os.exit([code]): as Lua's, but ends the request, and the worker where that serves one client, and no
  * exit handler that was the supervisor's runs. While scripts load it is a mistake. */
 static int os_exit(lua_State *L)
 {
     struct ls_lua *lua = ls_lua_of(L);
     int status = EXIT_SUCCESS;
+    if (lua->of_program && !lua->serving && lua->load_until == 0)
+        return call_original(L);
     if (lua_isboolean(L, 1))
         status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
     else
@@ -35,17 +46,14 @@ static int start_program(lua_State *L)
         errno = EPERM;
         return luaL_fileresult(L, 0, NULL);
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    return call_original(L);
 }
 
-/* The function `name` of the table on top of the stack is watched over from now on. */
-static void watch_over(lua_State *L, const char *name)
+/* The field `name` of the table on top of the stack is that function from now on, with what it was. */
+static void put_before(lua_State *L, const char *name, lua_CFunction function)
 {
     lua_getfield(L, -1, name);
-    lua_pushcclosure(L, start_program, 1);
+    lua_pushcclosure(L, function, 1);
     lua_setfield(L, -2, name);
 }
 
@@ -58,18 +66,13 @@ static void random_pair(lua_Integer pair[2])
 /* math.randomseed([x [, y]]): without arguments Lua takes the time, the same one in siblings. */
 static int math_randomseed(lua_State *L)
 {
-    int given = lua_gettop(L);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    if (given == 0) {
+    if (lua_gettop(L) == 0) {
         lua_Integer pair[2];
         random_pair(pair);
         lua_pushinteger(L, pair[0]);
         lua_pushinteger(L, pair[1]);
-        given = 2;
     }
-    lua_call(L, given, LUA_MULTRET);
-    return lua_gettop(L);
+    return call_original(L);
 }
 
 /* The numbers' state, which the functions of math share: four words, each of which may be anything as
@@ -219,14 +222,11 @@ void ls_stdlib_open(lua_State *L)
     lua_getglobal(L, "coroutine");
     luaL_setfuncs(L, coroutines, 0);
     lua_getglobal(L, "os");
-    lua_pushcfunction(L, os_exit);
-    lua_setfield(L, -2, "exit");
-    watch_over(L, "execute");
+    put_before(L, "exit", os_exit);
+    put_before(L, "execute", start_program);
     lua_getglobal(L, "io");
-    watch_over(L, "popen");
+    put_before(L, "popen", start_program);
     lua_getglobal(L, "math");
-    lua_getfield(L, -1, "randomseed");
-    lua_pushcclosure(L, math_randomseed, 1);
-    lua_setfield(L, -2, "randomseed");
+    put_before(L, "randomseed", math_randomseed);
     lua_pop(L, 4);
 }

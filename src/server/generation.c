@@ -181,39 +181,71 @@ static void gather_secrets(struct ls_generation *g)
 
 _Static_assert((int)LS_SECRETS >= (int)LS_CONFIG_TEXTS, "all that are configured have room");
 
-static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
+static int told(struct ls_buffer *why, int err, struct luaserve_error *error)
+{
+    if (err < 0 && why->len > 0)
+        ls_error_set(error, LUASERVE_CONFIG, "%.*s", (int)why->len, why->at);
+    else if (err < 0)
+        ls_error_os(error, "scripts", err);
+    ls_buffer_free(why);
+    return err < 0 ? -1 : 0;
+}
+
+int ls_generation_adopt(struct ls_generation *g, lua_State *program, const luaL_Reg *functions,
+                        void *ctx, struct luaserve_error *error)
 {
     struct ls_buffer why = { 0 };
     g->router = ls_router_new();
+    const struct ls_lua_options options = { .router = g->router,
+                                            .mounts = &g->mounts,
+                                            .services = &g->services,
+                                            .schedules = &g->schedules,
+                                            .log = &g->log,
+                                            .secrets = &g->secrets,
+                                            .version = LUASERVE_VERSION,
+                                            .program = functions,
+                                            .program_ctx = ctx };
+    int err = g->router ? ls_lua_adopt(&g->lua, program, &options, &why) : -ENOMEM;
+    return told(&why, err, error);
+}
+
+/* A program's are its own; it says so when it wants others too. */
+static const char *scripts_of(const struct ls_generation *g)
+{
+    const struct ls_config *c = &g->config;
+    return g->lua && !c->scripts_named ? NULL : folder_if_there(c->scripts, c->scripts_named);
+}
+
+static int run_scripts(struct ls_generation *g, struct luaserve_error *error)
+{
+    struct ls_buffer why = { 0 };
+    if (!g->router)
+        g->router = ls_router_new();
     gather_secrets(g);
-    struct ls_lua_options options = {
-        .scripts = folder_if_there(g->config.scripts, g->config.scripts_named),
-        .views = folder_if_there(g->config.views, g->config.views_named),
-        .base = g->config.dir,
-        .router = g->router,
-        .mounts = &g->mounts,
-        .services = &g->services,
-        .schedules = &g->schedules,
-        .log = &g->log,
-        .secrets = &g->secrets,
-        .session_cookie = g->config.session.cookie,
-        .session_max_age = g->config.session.max_age,
-        .status = g->config.status,
-        .metrics = g->config.metrics,
-        .mode = (g->mode ? g->mode : ls_mode_of(&g->config))->name,
-        .dev = g->config.dev,
-        .alone = !g->config.sandbox.processes,
-        .load_until = ls_clock_us() + g->config.limits.load,
-        .version = LUASERVE_VERSION,
-        .natives = &g->host->natives
-    };
-    int err = g->router ? ls_lua_new(&g->lua, &options, &why) : -ENOMEM;
-    if (err < 0 && why.len > 0)
-        ls_error_set(error, LUASERVE_CONFIG, "%.*s", (int)why.len, why.at);
-    else if (err < 0)
-        ls_error_os(error, "scripts", err);
-    ls_buffer_free(&why);
-    return err < 0 ? -1 : 0;
+    struct ls_lua_options options = { .scripts = scripts_of(g),
+                                      .views =
+                                          folder_if_there(g->config.views, g->config.views_named),
+                                      .base = g->config.dir,
+                                      .router = g->router,
+                                      .mounts = &g->mounts,
+                                      .services = &g->services,
+                                      .schedules = &g->schedules,
+                                      .log = &g->log,
+                                      .secrets = &g->secrets,
+                                      .session_cookie = g->config.session.cookie,
+                                      .session_max_age = g->config.session.max_age,
+                                      .status = g->config.status,
+                                      .metrics = g->config.metrics,
+                                      .mode = (g->mode ? g->mode : ls_mode_of(&g->config))->name,
+                                      .dev = g->config.dev,
+                                      .alone = !g->config.sandbox.processes,
+                                      .load_until = ls_clock_us() + g->config.limits.load,
+                                      .version = LUASERVE_VERSION,
+                                      .natives = &g->host->natives };
+    int err = !g->router ? -ENOMEM
+              : g->lua   ? ls_lua_load(g->lua, &options, &why)
+                         : ls_lua_new(&g->lua, &options, &why);
+    return told(&why, err, error);
 }
 
 static size_t read_networks(const struct ls_texts *texts, struct ls_network *networks)
@@ -267,6 +299,14 @@ static void fill_site(struct ls_generation *g)
         site->nonce = (uint64_t)(uintptr_t)g;
 }
 
+int ls_generation_forget(struct ls_generation *g)
+{
+    if (g->loading)
+        return -EBUSY;
+    ls_config_free(&g->config);
+    return ls_config_init(&g->config);
+}
+
 int ls_generation_check(struct ls_generation *g, struct luaserve_error *error)
 {
     struct ls_buffer faults = { 0 };
@@ -297,6 +337,7 @@ uint64_t ls_generation_digest(const struct ls_generation *g)
 
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error)
 {
+    g->loading = true;
     if (g->config.dev)
         g->digest = ls_generation_digest(g);
     if (ls_generation_check(g, error) < 0 || open_log(g, error) < 0 ||

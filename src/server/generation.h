@@ -18,8 +18,8 @@
 struct ls_generation {
     struct ls_config config;
     const struct ls_mode
-        *mode; /* that the server is in already; NULL: what the configuration says */
-    bool loaded;
+        *mode;            /* that the server is in already; NULL: what the configuration says */
+    bool loading, loaded; /* has it begun to load; and ended well */
     struct ls_log log;
     struct ls_access access;
     struct ls_log_file log_file, access_file;
@@ -54,6 +54,15 @@ int ls_generation_text(struct ls_generation *g, const struct ls_config_text *tex
                        struct luaserve_error *error);
 int ls_generation_set(struct ls_generation *g, const char *key, const char *value,
                       struct luaserve_error *error);
+
+/* The functions of that state become the handlers, whose scripts need not be loaded: see ls_lua_adopt. No
+ * reload makes another one of it. 0, or -1 with *error. */
+int ls_generation_adopt(struct ls_generation *g, lua_State *program, const luaL_Reg *functions,
+                        void *ctx, struct luaserve_error *error);
+
+/* Of one that has not begun to load: the default configuration again. 0; -EBUSY: it has; or -ENOMEM. */
+int ls_generation_forget(struct ls_generation *g);
+
 int ls_generation_check(struct ls_generation *g, struct luaserve_error *error);
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error);
 

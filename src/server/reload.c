@@ -70,9 +70,9 @@ static struct luaserve_error *map_verdict(void)
     return ls_sys_bad(at) < 0 ? NULL : at;
 }
 
-static void not_begun(struct luaserve *s, int err)
+static void not_begun(struct luaserve *s, const char *why)
 {
-    tell_failure(s, strerror(err));
+    tell_failure(s, why);
     ls_service_notify(&s->service, "READY=1");
 }
 
@@ -83,10 +83,14 @@ void ls_reload_begin(struct luaserve *s)
     if (r->again)
         return;
     ls_service_notify_reload(&s->service);
+    if (s->now->lua->of_program) {
+        not_begun(s, "the handlers are the program's own: start it again");
+        return;
+    }
     if (!r->verdict)
         r->verdict = map_verdict();
     if (!r->verdict) {
-        not_begun(s, ENOMEM);
+        not_begun(s, strerror(ENOMEM));
         return;
     }
     memset(r->verdict, 0, sizeof *r->verdict);
@@ -95,7 +99,7 @@ void ls_reload_begin(struct luaserve *s)
     if (pid == 0)
         try(s);
     if (pid < 0) {
-        not_begun(s, -pid);
+        not_begun(s, strerror(-pid));
         return;
     }
     r->pid = pid;
@@ -106,7 +110,7 @@ void ls_reload_begin(struct luaserve *s)
 bool ls_reload_for_change(struct luaserve *s)
 {
     struct ls_reload *r = &s->reload;
-    if (!s->now->config.dev)
+    if (!s->now->config.dev || s->now->lua->of_program)
         return false;
     uint64_t digest = ls_generation_digest(s->now);
     if (r->pid == 0 && digest != s->now->digest && digest != r->tried) {
