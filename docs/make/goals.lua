@@ -24,7 +24,7 @@ local function read_rows(path)
     local label, sign, goal, rest = line:match "^| (.-) | (%S+) ([%d.]+) |(.*)"
     local runs = {}
     for number in (rest or ""):gmatch " ([%d.]+) |" do runs[#runs + 1] = tonumber(number) end
-    if inside and #runs == 3 then rows[#rows + 1] = { label = label, sign = sign, goal = tonumber(goal), runs = runs } end
+    if inside and #runs >= 3 then rows[#rows + 1] = { label = label, sign = sign, goal = tonumber(goal), runs = runs } end
   end
   return rows
 end
@@ -73,6 +73,6 @@ for i, entry in ipairs(rows) do draw_row(entry, top + (i - 0.5) * row) end
 print(('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">'):format(width, height, width, height))
 print("<title>What was measured, as a share of its goal</title>\n<style>\n" .. style .. "</style>")
 print '<rect class="page" width="100%" height="100%"/>'
-print '<text x="16" y="24" font-weight="bold">Three runs of each work, beside its goal</text>'
+print '<text x="16" y="24" font-weight="bold">The runs of each work, beside its goal</text>'
 print(table.concat(out, "\n"))
 print "</svg>"
