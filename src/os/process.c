@@ -61,18 +61,23 @@ int ls_fork_sibling_noted(const struct ls_fork *f, int *pid)
     return fork_with(f, CLONE_PARENT | CLONE_PARENT_SETTID, pid);
 }
 
+/* Unless another thread is using it. */
+static void flush_if_free(FILE *file)
+{
+    if (ftrylockfile(file) != 0)
+        return;
+    fflush_unlocked(file);
+    funlockfile(file);
+}
+
 void ls_process_flush(void)
 {
-    FILE *const files[] = { stdout, stderr };
     if (__libc_single_threaded) {
         fflush(NULL);
         return;
     }
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (ftrylockfile(files[i]) == 0) {
-            fflush_unlocked(files[i]);
-            funlockfile(files[i]);
-        }
+    flush_if_free(stdout);
+    flush_if_free(stderr);
 }
 
 void ls_process_poke(int pid, int eventfd)
