@@ -146,7 +146,9 @@ static int keep_paths(struct ls_config *c, const char *path, struct ls_slice dir
 static struct ls_slice folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return (struct ls_slice) { slash ? path : NULL, slash == path ? 1 : (size_t)(slash - path) };
+    if (!slash)
+        return (struct ls_slice) { NULL, 0 };
+    return (struct ls_slice) { path, slash == path ? 1 : (size_t)(slash - path) };
 }
 
 /* From now on default paths start from the file's folder. */
