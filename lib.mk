@@ -33,10 +33,13 @@ $(LIB)/libluaserve.so.$(ABI): $(OBJ) $(MAP)
 	    $(filter-out -Wl$(comma)-E,$(LDFLAGS)) -o $@ $(OBJ) -l:libnettle.a -ljansson -lm
 
 # For `require "luaserve"` in plain lua5.4. It shows one name.
-$(LIB)/luaserve.so: $(BUILD)/module.o $(OBJ)
+# Who has put an allocator above ours may call it when Lua has closed its libraries: it stays (nodelete).
+$(LIB)/luaserve.so: $(BUILD)/module.o $(filter-out $(BUILD)/lua/states.o,$(OBJ)) src/module.map
 	@mkdir -p $(@D)
-	$(call SAY,LINK,$@)$(CC) -shared -Wl,--version-script=src/module.map \
-	    $(filter-out -Wl$(comma)-E,$(LDFLAGS)) -o $@ $^ -l:libnettle.a -ljansson -lm
+	$(call SAY,LINK,$@)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=src/module.map \
+	    $(filter-out -Wl$(comma)-E,$(LDFLAGS)) -o $@ $(filter %.o,$^) -l:libnettle.a -ljansson -lm
+
+-include $(BUILD)/module.d
 
 define PC
 prefix=$(prefix)

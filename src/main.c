@@ -1,7 +1,9 @@
 /* The command luaserve. It uses nothing but luaserve.h: what it can, every program can. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "luaserve.h"
@@ -165,12 +167,11 @@ static enum task task_of(const char *word)
     return SERVE;
 }
 
+/* Also what cannot be read, or leads nowhere: whoever reads it says so. */
 static int exists(const char *path)
 {
-    FILE *file = fopen(path, "r");
-    if (file)
-        fclose(file);
-    return file != NULL;
+    struct stat is;
+    return lstat(path, &is) == 0 || errno != ENOENT;
 }
 
 /* But for a letter too many, too few or of another kind, or two in the wrong order. */

@@ -16,13 +16,12 @@ const bool ls_states_are_programs = true;
 struct program {
     struct luaserve *server; /* NULL: it has ended */
     bool in_service;         /* luaserve_service was called: once */
+    bool stopped;            /* by steps that came to its end */
     bool busy; /* it is being started, or runs: what Lua does then is called from there */
 };
 
-/* Keys in the registry: of the program, … */
-static const char key = 0;
-/* … and of the table that scripts hold. */
-static const char module = 0;
+/* Keys in the registry: of struct program, and of the table that scripts hold. */
+static const char program_key = 0, app_key = 0;
 
 /* The results of all functions: what they have to say; or nil and why not. */
 static int failed(lua_State *L, const char *why)
@@ -59,6 +58,15 @@ static const char *reason_against_step(const struct program *p)
     return !why && p->server->life == LS_NOT_STARTED ? "the server was not started" : why;
 }
 
+/* Finalizers that run meanwhile find that it has ended. */
+static void end(struct program *p)
+{
+    struct luaserve *s = p->server;
+    p->server = NULL;
+    p->busy = false;
+    luaserve_free(&s);
+}
+
 /* ---- starting ---- */
 
 /* By the text at 1, if there is one, which messages call `name`. */
@@ -74,8 +82,8 @@ static int give_up(lua_State *L, struct program *p, const struct luaserve_error 
 {
     p->busy = false;
     ls_recipe_free(&p->server->recipe);
-    if (ls_generation_forget(p->server->now) < 0)
-        luaserve_free(&p->server);
+    if (ls_generation_reset(p->server->now) < 0)
+        end(p);
     return failed(L, error->text);
 }
 
@@ -115,8 +123,11 @@ static int serve(struct luaserve *s, struct luaserve_error *error)
     uint64_t mask;
     ls_sys_rt_sigprocmask(SIG_SETMASK, NULL, &mask);
     luaserve_handle_signals(s);
-    print_ready(s);
-    int err = luaserve_run(s, error);
+    int err = luaserve_start(s, error);
+    if (err == 0) {
+        print_ready(s);
+        err = luaserve_run(s, error);
+    }
     restore_mask(mask);
     return err;
 }
@@ -128,7 +139,7 @@ static int run(lua_State *L)
     struct program *p = program_of(L);
     struct luaserve_error error;
     const char *why = reason_against_start(p);
-    if (p->busy && !p->server->now->lua->serving)
+    if (p->server && p->busy && !p->server->now->lua->serving)
         return 0;
     if (why)
         return failed(L, why);
@@ -141,8 +152,7 @@ static int run(lua_State *L)
     if (luaserve_listen(p->server, &error) < 0)
         return give_up(L, p, &error);
     int err = serve(p->server, &error);
-    luaserve_free(&p->server);
-    p->busy = false;
+    end(p);
     return err < 0 ? failed(L, error.text) : 0;
 }
 
@@ -177,15 +187,20 @@ static int start(lua_State *L)
 /* step(milliseconds): does it run on? */
 static int step(lua_State *L)
 {
-    const struct program *p = program_of(L);
+    struct program *p = program_of(L);
     struct luaserve_error error;
     lua_Integer most = luaL_checkinteger(L, 1);
-    const char *why = reason_against_step(p);
+    const char *why = p->stopped ? NULL : reason_against_step(p);
     if (why)
         return failed(L, why);
-    int more = luaserve_step(p->server, most < INT32_MAX ? (int)most : INT32_MAX, &error);
+    int more =
+        p->stopped ? 0 : luaserve_step(p->server, most < INT32_MAX ? (int)most : INT32_MAX, &error);
     if (more < 0)
         return failed(L, error.text);
+    if (more == 0 && !p->stopped) {
+        p->stopped = true;
+        end(p);
+    }
     lua_pushboolean(L, more);
     return 1;
 }
@@ -218,8 +233,7 @@ static const luaL_Reg functions[] = { { "run", run },       { "start", start }, 
 
 static int collect(lua_State *L)
 {
-    struct program *p = lua_touserdata(L, 1);
-    luaserve_free(&p->server);
+    end(lua_touserdata(L, 1));
     return 0;
 }
 
@@ -231,7 +245,7 @@ static struct program *keep_program(lua_State *L)
     lua_pushcfunction(L, collect);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &program_key);
     return p;
 }
 
@@ -255,9 +269,9 @@ int luaopen_luaserve(lua_State *L)
 {
     struct luaserve_error error;
     luaL_checkversion(L);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module) != LUA_TNIL)
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &app_key) != LUA_TNIL)
         return 1;
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) != LUA_TNIL)
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &program_key) != LUA_TNIL)
         return luaL_error(L, "luaserve could not be loaded into this state before");
     check_libraries(L);
     struct program *p = keep_program(L);
@@ -267,6 +281,6 @@ int luaopen_luaserve(lua_State *L)
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_getfield(L, -1, "luaserve");
     lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &module);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &app_key);
     return 1;
 }

@@ -32,6 +32,7 @@ function say(text,   words, count, i, line) {
 
 # A paragraph: `code` in bold, and each sentence on a line of its own.
 function prose(text,   parts, count, i, out) {
+    gsub(/\\`/, "\003", text)
     count = split(text, parts, "`")
     for (i = 1; i <= count; i++) {
         if (i % 2 == 0) { out = out "\\fB" code(parts[i]) "\\fR"; continue }
@@ -41,6 +42,7 @@ function prose(text,   parts, count, i, out) {
         gsub(/\002/, "", parts[i])
         gsub(/~/, "\\(ti", parts[i])
         gsub(/\^/, "\\(ha", parts[i])
+        gsub(/\003/, "\\(ga", parts[i])
         gsub(/[.:?!] /, "&\n", parts[i])
         gsub(/:\n|: \n/, ": ", parts[i])
         out = out parts[i]

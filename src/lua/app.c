@@ -132,7 +132,7 @@ static int compile(lua_State *L)
     bool stripped = lua_toboolean(L, 2);
     for (size_t i = 0; i < LS_APP_PARTS; i++) {
         size_t len = (size_t)(parts[i].to - parts[i].from);
-        if (luaL_loadbufferx(L, parts[i].from, len, "=luaserve", "t") != LUA_OK)
+        if (luaL_loadbufferx(L, parts[i].from, len, "=[luaserve]", "t") != LUA_OK)
             lua_error(L);
         lua_dump(L, gather, &code[i], stripped);
         lua_settop(L, 0);
@@ -166,7 +166,7 @@ static int core_part(lua_State *L)
         i++;
     if (i == LS_APP_PARTS || !code)
         return luaL_error(L, "no part %s", name);
-    if (luaL_loadbufferx(L, code[i].at, code[i].len, "=luaserve", "b") != LUA_OK)
+    if (luaL_loadbufferx(L, code[i].at, code[i].len, "=[luaserve]", "b") != LUA_OK)
         lua_error(L);
     return 1;
 }

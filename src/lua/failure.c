@@ -89,11 +89,14 @@ static int describe_failure(lua_State *L)
         f->quiet = true;
         return 0;
     }
-    f->memory |= strstr(luaL_tolstring(L, 2, NULL), "not enough memory") != NULL;
-    if (f->call->returned)
+    const char *text = lua_tostring(L, 2);
+    f->memory |= text && strstr(text, "not enough memory") != NULL;
+    if (f->call->returned) {
+        lua_pushstring(L, text ? text : "an error that is no text");
         describe_result(L, f->call);
-    else
+    } else {
         ls_traceback(L, co, 2, 0);
+    }
     ls_buffer_text(&f->text, lua_tostring(L, -1));
     if (ls_lua_of(L)->dev)
         make_page(L, f);

@@ -67,6 +67,18 @@ static void set_path(lua_State *L, const char *folder)
     lua_pop(L, 2);
 }
 
+/* As Lua's own loader: without a byte order mark, and the first line, if it says which program runs it, is empty. */
+static struct ls_slice code_of(const struct ls_buffer *text)
+{
+    struct ls_slice code = { text->at, text->len };
+    if (ls_slice_starts(code, LS_SLICE("\xEF\xBB\xBF")))
+        code = ls_slice_from(code, 3);
+    if (!ls_slice_starts(code, LS_SLICE("#")))
+        return code;
+    const char *end = memchr(code.at, '\n', code.len);
+    return ls_slice_from(code, end ? (size_t)(end - code.at) : code.len);
+}
+
 /* "scripts/hello.lua" is how messages name a script, wherever the folder lies. */
 static void load_script(lua_State *L, const char *folder, const char *name)
 {
@@ -77,7 +89,8 @@ static void load_script(lua_State *L, const char *folder, const char *name)
     int err = ls_whole_read(path, SCRIPT_MOST, text);
     if (err < 0)
         luaL_error(L, "%s: %s", path, strerror(-err));
-    if (luaL_loadbufferx(L, text->at, text->len, shown, "t") != LUA_OK)
+    struct ls_slice code = code_of(text);
+    if (luaL_loadbufferx(L, code.at, code.len, shown, "t") != LUA_OK)
         lua_error(L);
 }
 

@@ -146,8 +146,6 @@ int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct
     ls_interrupt_loading(lua, 0);
     free_code(lua);
     lua->loaded = true;
-    if (err == 0)
-        ls_stdlib_settle(lua);
     return err;
 }
 
@@ -174,8 +172,6 @@ int ls_lua_new(struct ls_lua **out, const struct ls_lua_options *options, struct
 }
 
 /* ---- in the state of a program ---- */
-
-__attribute__((weak)) const bool ls_states_are_programs = false;
 
 static const char kept = 0, thread = 0; /* keys of what the registry keeps */
 

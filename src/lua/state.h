@@ -142,8 +142,8 @@ void ls_lua_allow(struct ls_lua *lua, uint64_t memory);
 /* Pushes what the Lua half provides. False: it provides nothing, and nothing is pushed. */
 bool ls_lua_provided(lua_State *L, enum ls_provided what);
 
-/* True in the module alone (src/module.c), whose states are programs': coroutines there may be older than what
- * is known of the state, and the extra space of these is anything. */
+/* True in the module (src/module.c), false in all else (states.c): are states programs'? Coroutines of a program may
+ * be older than what is known of its state, and then their extra space holds anything. */
 extern const bool ls_states_are_programs;
 struct ls_lua *ls_lua_of_program(lua_State *L);
 

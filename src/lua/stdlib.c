@@ -75,22 +75,20 @@ static int math_randomseed(lua_State *L)
     return call_original(L);
 }
 
-/* The numbers' state, which the functions of math share: four words, each of which may be anything as
+/* The numbers' state, which the functions of math, on top of the stack, share: four words, each of which may be anything as
  * long as not all are 0. NULL in a Lua that keeps it otherwise. */
 static void *random_state(lua_State *L)
 {
-    lua_getglobal(L, "math");
+    static const char kept = 0; /* key of the function: as long as it is there, so is the state */
+    int top = lua_gettop(L);
     lua_getfield(L, -1, "random");
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &kept);
     void *state = lua_getupvalue(L, -1, 1) ? lua_touserdata(L, -1) : NULL;
     if (state && lua_rawlen(L, -1) != 4 * sizeof(uint64_t))
         state = NULL;
-    lua_settop(L, 0);
+    lua_settop(L, top);
     return state;
-}
-
-void ls_stdlib_settle(struct ls_lua *lua)
-{
-    lua->random = random_state(lua->L);
 }
 
 /* Without Lua, which would touch more pages than this one. */
@@ -227,6 +225,7 @@ void ls_stdlib_open(lua_State *L)
     lua_getglobal(L, "io");
     put_before(L, "popen", start_program);
     lua_getglobal(L, "math");
+    ls_lua_of(L)->random = random_state(L);
     put_before(L, "randomseed", math_randomseed);
     lua_pop(L, 4);
 }

@@ -7,7 +7,6 @@
 
 /* After luaL_openlibs; inside a protected call. In a program's state os.exit is Lua's own where no handler runs. */
 void ls_stdlib_open(lua_State *L);
-void ls_stdlib_settle(struct ls_lua *lua); /* when all is loaded */
 void ls_stdlib_reseed(struct ls_lua *lua); /* random numbers of this process's own */
 
 #endif

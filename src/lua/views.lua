@@ -196,7 +196,7 @@ end
 local function shown(expression, value)
   local kind = type(value)
   if kind == "string" or kind == "number" or kind == "boolean" then return tostring(value) end
-  if value == nil then error("nil in <%= " .. expression .. " %> (write `… or \"\"`)", 3) end
+  if value == nil then error(("nil in <%%= %s %%> (write <%%= %s or \"\" %%>)"):format(expression, expression), 3) end
   local meta = getmetatable(value)
   if type(meta) == "table" and meta.__tostring then return tostring(value) end
   error("a " .. kind .. " in <%= " .. expression .. " %>", 3)

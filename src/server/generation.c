@@ -299,7 +299,7 @@ static void fill_site(struct ls_generation *g)
         site->nonce = (uint64_t)(uintptr_t)g;
 }
 
-int ls_generation_forget(struct ls_generation *g)
+int ls_generation_reset(struct ls_generation *g)
 {
     if (g->loading)
         return -EBUSY;

@@ -61,7 +61,7 @@ int ls_generation_adopt(struct ls_generation *g, lua_State *program, const luaL_
                         void *ctx, struct luaserve_error *error);
 
 /* Of one that has not begun to load: the default configuration again. 0; -EBUSY: it has; or -ENOMEM. */
-int ls_generation_forget(struct ls_generation *g);
+int ls_generation_reset(struct ls_generation *g);
 
 int ls_generation_check(struct ls_generation *g, struct luaserve_error *error);
 int ls_generation_load(struct ls_generation *g, struct luaserve_error *error);

@@ -175,28 +175,25 @@ int luaserve_service(struct luaserve *s, struct luaserve_error *error)
     return ls_service_begin(&s->service, &s->listeners, error);
 }
 
-static int bind_all(struct luaserve *s, struct luaserve_error *error)
-{
-    const struct ls_listeners handed_over = s->listeners;
-    int err = ls_listeners_open(&s->listeners, &s->now->config, &handed_over, error);
-    if (err < 0)
-        s->listeners = handed_over;
-    return err;
-}
-
 /* What needs privileges comes first, then they go, and only then scripts run: so they find the same
  * at a start as at every reload. */
 int luaserve_listen(struct luaserve *s, struct luaserve_error *error)
 {
     if (s->listening)
         return ls_error_set(error, LUASERVE_USAGE, "luaserve_listen: the server listens already");
-    if (ls_generation_check(s->now, error) < 0 || bind_all(s, error) < 0)
+    const struct ls_listeners handed_over = s->listeners;
+    if (ls_generation_check(s->now, error) < 0)
         return -1;
+    if (ls_listeners_open(&s->listeners, &s->now->config, &handed_over, error) < 0) {
+        s->listeners = handed_over;
+        return -1;
+    }
     if (ls_service_write_pid(&s->service, s->now->config.pidfile, error) < 0 ||
         ls_identity_take(&s->now->config, error) < 0 || luaserve_load(s, error) < 0 ||
         ls_listeners_open_services(&s->listeners, &s->now->services, &s->now->config, NULL, error) <
             0) {
-        ls_listeners_close(&s->listeners, NULL);
+        ls_listeners_close(&s->listeners, &handed_over);
+        s->listeners = handed_over;
         ls_service_end(&s->service);
         return -1;
     }
