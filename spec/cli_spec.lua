@@ -167,6 +167,15 @@ describe("the command", function()
     assert.equal(78, run { arguments = { "check" }, scripts = { ["a.lua"] = "(" } }.code)
   end)
 
+  it("takes no config.lua that cannot be read for none", function()
+    local dir = io.popen("mktemp -d"):read "l"
+    local binary = spec.path and spec.path(os.getenv "LUASERVE" or "luaserve") or "luaserve"
+    assert(os.execute("ln -s gone " .. dir .. "/config.lua"))
+    local said = io.popen("cd " .. dir .. " && " .. binary .. " check 2>&1; echo $?"):read "a"
+    os.execute("rm -r " .. dir)
+    assert.truthy(said:find "config%.lua: .*No such file or directory\n78\n$", said)
+  end)
+
   it("lets options win over the file", function()
     local server = spec.start { arguments = { "--dev", "--set", "limits.body=10" }, scripts = {
       ["a.lua"] = "require('luaserve'):post('/', function(req) error(req:body()) end)" } }

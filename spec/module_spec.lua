@@ -171,6 +171,11 @@ describe("the module", function()
     server = spec.start { scripts = prefix .. "/scripts" }
     assert.equal("of a library", server:get "/both".body)
     os.remove(both)
+    server:stop()
+    server = spec.start { scripts = { ["program.lua"] = io.open("docs/examples/embed/program.lua"):read "a",
+      ["mark.lua"] = "\xEF\xBB\xBF#!/bin/lua\nrequire 'luaserve':get('/mark', function() return 'mark' end)" } }
+    assert.equal("1764\n", server:get "/squares/42".body)
+    assert.equal("mark", server:get "/mark".body)
     local function says(script, wanted)
       local path = write("scripts/wrong.lua", script)
       local said, good = outcome(('require "luaserve":run { host = "127.0.0.1", port = 0, scripts = "%s/scripts" }'):format(prefix))
@@ -205,6 +210,8 @@ describe("the module", function()
 
   it("steps in a loop of the program's", function()
     server = start(CONFIGURED .. [[
+      collectgarbage "generational"
+      config.pidfile = dir .. "/pid"
       local app = require "luaserve"
       local steps = 0
       app:get("/", function() return "stepped" end)
@@ -216,13 +223,14 @@ describe("the module", function()
         steps = steps + 1
         if steps == 40 then app:stop() end
       end
-      print(app:step(0), "after " .. steps)
+      local pidfile = io.open(dir .. "/pid")
+      print(app:step(0), pidfile, "after " .. steps, collectgarbage "incremental")
       os.exit(0, true)
     ]])
     assert.equal("stepped", server:get "/".body)
     while not server:output():find "after" and pcall(server.get, server, "/") do end
     assert.equal(0, server:wait())
-    assert.truthy(server:output():find "\nfalse\tafter %d+\n$")
+    assert.truthy(server:output():find "\nfalse\tnil\tafter %d+\tgenerational\n$", server:output())
     server = nil
   end)
 
@@ -307,6 +315,7 @@ describe("the module", function()
       io = there
       assert(not loaded and why:find 'luaserve needs Lua\'s library "io"', why)
       require "luaserve".log.info "then" collectgarbage()
+      math = nil
       assert(coroutine.resume(coroutine.create(print), "resumed"))
       os.exit(0)]]
     assert.is_true(good, said)
@@ -375,6 +384,7 @@ describe("the module", function()
         print(pcall(function() return app.shared("x"):get "y" end))
         print(app.json.encode { 2 })
       end })
+      collectgarbage "generational"
       late.app = require "luaserve"
       late.app:get("/x", print)
       late.app:start { host = "127.0.0.1", port = 0 }]]

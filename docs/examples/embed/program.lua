@@ -1,5 +1,6 @@
 #!/usr/bin/env lua5.4
--- A Lua program that lets the web ask what it knows: lua5.4 program.lua [PORT]
+-- A Lua program that lets the web ask what it knows: lua5.4 program.lua [PORT]. It can also stand in scripts/,
+-- where it has no arguments, and app:run does nothing.
 local app = require "luaserve"
 
 local began, squares = os.date "%H:%M", {}
@@ -12,5 +13,5 @@ app:get("/squares/:n[%d]", function(req)
   return square and { text = square .. "\n" } or 404
 end)
 
-app:run { port = tonumber(arg[1]) or 3000 }
+app:run { port = arg and tonumber(arg[1]) or 3000 }
 print "That was all."
