@@ -175,7 +175,8 @@ return {
     -- an eighth may be used on top.
     -- cpu = "10s",
 
-    -- For all scripts to load, at the start and at a reload (SIGHUP): then that has failed.
+    -- For all scripts to load, at the start and at a reload (SIGHUP): then that has failed. At the start a single
+    -- call that does not return (a pipe that nobody writes to) is waited for.
     -- load = "10s",
 
     -- For requests in flight to end once the server was told to stop (SIGTERM, SIGINT).

@@ -265,6 +265,17 @@ describe("loading", function()
       assert.truthy(err:find("a.lua:1: loading took longer than limits.load", 1, true), err)
     end
   end)
+
+  it("that spends its time in C is one too, once it is back", function()
+    for script, wanted in pairs {
+      ['os.execute "sleep 0.4"'] = "loading took longer than limits.load",
+      ['local t = {} while true do t[#t % 100 + 1] = ("x"):rep(1000000) .. #t end'] = "a.lua:1: loading took longer than limits.load",
+    } do
+      local code, _, err = spec.run { arguments = { "check" }, config = { limits = { load = "200ms" } }, scripts = { ["a.lua"] = script } }
+      assert.equal(78, code)
+      assert.truthy(err:find(wanted, 1, true), err)
+    end
+  end)
 end)
 
 describe("the log", function()

@@ -95,7 +95,7 @@ void ls_interrupt_forgive(struct ls_lua *lua)
 
 /* ---- loading ---- */
 
-enum { INSTRUCTIONS = 100000 }; /* between two looks at the clock */
+enum { INSTRUCTIONS = 1000 }; /* between two looks at the clock */
 
 /* Once it is late every further instruction raises, so that a pcall cannot go on. Coroutines
  * inherit the hook. */

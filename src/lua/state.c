@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "lua/app.h"
 #include "lua/channels.h"
 #include "lua/conn.h"
@@ -143,6 +144,11 @@ int ls_lua_load(struct ls_lua *lua, const struct ls_lua_options *options, struct
     lua->alone = options->alone;
     ls_interrupt_loading(lua, options->load_until);
     int err = protected(lua, load_all, options, why);
+    bool late = options->load_until > 0 && ls_clock_us() > options->load_until;
+    if (err == 0 && late) { /* in a call of C, which no hook ends */
+        ls_buffer_text(why, "loading took longer than limits.load allows");
+        err = -EINVAL;
+    }
     ls_interrupt_loading(lua, 0);
     free_code(lua);
     lua->loaded = true;
