@@ -205,7 +205,7 @@ describe("the syscall ledger", function()
         [""] = { "64", "wants the id of a request" },
         ["xyz " .. config] = { "64", 'expected an id of 16 hexadecimal digits (X-Request-Id), found "xyz"' },
         ["0123456789abcdef " .. config] = { "64", "port 0 is any free one" },
-        ["0123456789abcdef --port 1 --set status=false " .. config] = { "78", "`status`, which is false" },
+        ["0123456789abcdef --port 1 --set status=false " .. config] = { "78", "`status`, which is false: set status = \"/status\" and trace = true" },
         ["0123456789abcdef --port 1 " .. config] = { "69", "cannot ask the server: connection refused" },
       } do
         text, code = trace(words)

@@ -196,6 +196,7 @@ describe("a script with a route that cannot be", function()
   end)
 
   local bad = {
+    ['app:ws("/x")'] = "app:ws: expected a handler function, found nil",
     ['app:get("/a/..", print)'] = "once it is resolved",
     ['app:get("/a?b=1", print)'] = "a path ends before",
     ['app:get("/:x[]", print)'] = "no path can have a byte of that class",

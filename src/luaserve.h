@@ -165,7 +165,7 @@ enum { LUASERVE_NEXT = 1 };
 /* A route, beside those of the scripts: methods such as "GET" or "GET, POST" (GET answers HEAD too), a
  * pattern as in Lua ("/items/:id"). It stays when the server reloads. Before luaserve_load. A failure
  * changes nothing:
- *   LUASERVE_USAGE  no such method, no such pattern, or the scripts are loaded already
+ *   LUASERVE_USAGE  no such method, no such pattern, no handler, or the scripts are loaded already
  * That a script, or an earlier call, has a route for the same paths is told by luaserve_load. */
 LUASERVE_API int luaserve_route(struct luaserve *server, const char *methods, const char *pattern,
                                 luaserve_handler *handler, void *user,

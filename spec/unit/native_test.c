@@ -287,6 +287,8 @@ static void routes_that_cannot_be_are_refused(void)
     check_refused(s, "GET,CONNECT", "/x");
     check_refused(s, "GET", "x");
     check_refused(s, "GET", "/:x/:x");
+    CHECK_INT(luaserve_route(s, "GET", "/none", NULL, NULL, &error), -1);
+    CHECK_INT(error.code, LUASERVE_USAGE);
     route(s, " GET ,, POST ", "/a/:c", respond, NULL);
     CHECK_INT(luaserve_load(s, &error), -1);
     CHECK_INT(error.code, LUASERVE_CONFIG);

@@ -110,7 +110,7 @@ local function add(scope, name, verbs, pattern, options, handler, more)
   elseif type(options) ~= "table" then
     fail(2, "app:%s: expected a table of options, found %s", name, described(options))
   elseif type(handler) ~= "function" then
-    fail(2, "app:%s: expected a handler function, found %s", name, described(handler))
+    fail(2, "app:%s: expected a handler function, found %s", name, described(handler or nil))
   end
   local own = read_options(2, options, "app:" .. name, more)
   register(scope, { methods = verbs, pattern = scope.prefix .. pattern, handler = handler,

@@ -207,6 +207,6 @@ function routes.methods.ws(self, pattern, options, handler)
     end
   end
   if type(handler) == "function" then served = serve(ours, handler) end
-  routes.add(scope, "ws", { "GET" }, pattern, rest, served, own)
+  routes.add(scope, "ws", { "GET" }, pattern, rest, served or handler or false, own)
   return self
 end

@@ -322,10 +322,10 @@ static void warn_of_nothing(const struct ls_generation *g)
 {
     if (g->site.www.root < 0 && ls_router_count(g->router) == 0 && g->services.count == 0 &&
         g->schedules.count == 0)
-        ls_log(
-            &g->log, LS_LOG_WARN,
-            "nothing to serve: there is no folder %s, and no script in %s; every request gets 404",
-            g->config.www, g->config.scripts);
+        ls_log(&g->log, LS_LOG_WARN,
+               "nothing to serve: there is no folder %s, and no %s%s; every request gets 404",
+               g->config.www, g->lua->of_program ? "route" : "script in ",
+               g->lua->of_program ? "" : g->config.scripts);
 }
 
 uint64_t ls_generation_digest(const struct ls_generation *g)

@@ -71,10 +71,9 @@ int luaserve_route(struct luaserve *s, const char *methods, const char *pattern,
 {
     const struct ls_native native = { .handler = handler, .user = user };
     const char *why;
-    if (s->now->loaded)
-        return ls_error_set(error, LUASERVE_USAGE,
-                            "luaserve_route(\"%s\", \"%s\"): the scripts are loaded already",
-                            methods, pattern);
+    if (s->now->loaded || !handler)
+        return ls_error_set(error, LUASERVE_USAGE, "luaserve_route(\"%s\", \"%s\"): %s", methods,
+                            pattern, handler ? "the scripts are loaded already" : "no handler");
     int err = ls_natives_add(&s->host.natives, &native, methods, pattern, &why);
     if (err == -EINVAL)
         return ls_error_set(error, LUASERVE_USAGE, "luaserve_route(\"%s\", \"%s\"): %s", methods,

@@ -153,7 +153,8 @@ int luaserve_trace(struct luaserve *s, const char *id,
                             id);
     if (c->status[0] == '\0')
         return ls_error_set(error, LUASERVE_CONFIG,
-                            "traces are seen beneath `status`, which is false");
+                            "traces are seen beneath `status`, which is false: set status = "
+                            "\"/status\" and trace = true");
     if (find(c, &to, error) < 0)
         return -1;
     ls_buffer_printf(&question,

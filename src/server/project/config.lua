@@ -12,4 +12,9 @@ return {
   },
 
   log = { access = "combined" },
+
+  -- What it says of itself, to this machine alone.
+  -- status = "/status",   -- a page of who is there
+  -- metrics = "/metrics", -- for Prometheus
+  -- trace = true,         -- the syscalls of each request: luaserve trace ID
 }
