@@ -57,6 +57,8 @@ endef
 export PC
 
 install-lib: lib ## header, libraries and luaserve.pc below DESTDIR and prefix (/usr/local)
+	@case '$(libdir)' in *[[:space:]]*) echo "install-lib: no blanks in the prefix: $(libdir)" >&2; exit 64 ;; /*) ;; \
+	    *) echo "install-lib: the prefix is an absolute path, not $(libdir)" >&2; exit 64 ;; esac
 	umask 022 && install -d "$(DESTDIR)$(includedir)" "$(DESTDIR)$(libdir)/pkgconfig" "$(DESTDIR)$(luacdir)" && \
 	    install -m 644 src/luaserve.h "$(DESTDIR)$(includedir)" && \
 	    install -m 644 $(LIB)/libluaserve.a $(LIB)/libluaserve.so.$(ABI) "$(DESTDIR)$(libdir)" && \

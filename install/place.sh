@@ -8,6 +8,13 @@
 # unitdir, sysconfdir, INSTALL, STRIP. One list, files(), is all that both go by.
 set -eu
 
+# What is written into the unit has to be found from everywhere, and is a word there.
+case $bindir in
+  *[[:space:]]*) echo "install: no blanks in the prefix: $bindir" >&2; exit 64 ;;
+  /*) ;;
+  *) echo "install: the prefix is an absolute path, not $bindir" >&2; exit 64 ;;
+esac
+
 # One line for each file: mode, source, target. Tabs between them: paths may hold blanks.
 file() { printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
 

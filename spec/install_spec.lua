@@ -97,6 +97,14 @@ describe("make install", function()
     for _, folder in ipairs(folders("'" .. work .. "/a stage'")) do assert.equal("755", folder:match "^%d+", folder) end
   end)
 
+  it("refuses a prefix that units and pkg-config could not name", function()
+    for _, prefix in ipairs { "relative", "/tmp/with blanks" } do
+      local said, good = output("env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -o all install prefix='" .. prefix .. "' BIN='" .. built .. "'")
+      assert.is_nil(good)
+      assert.truthy(said:find "the prefix is an absolute path" or said:find "no blanks in the prefix", said)
+    end
+  end)
+
   it("leaves the names of functions in the program, and no path of the sources", function()
     if counts() then return end
     local binary = work .. "/prefix/bin/luaserve"
